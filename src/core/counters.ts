@@ -1,0 +1,56 @@
+/**
+ * Every figure a thread keeps, once. Each thread owns one Float64Array over shared memory and is
+ * its only writer; others may read it at any time and may see figures a moment old.
+ */
+export const IO_COUNTERS = {
+  connectionsOpened: 'connections accepted',
+  connectionsClosed: 'connections ended',
+  connectionsRefused: 'connections refused over --max-connections',
+  framesIn: 'WebSocket messages received',
+  commandsIn: 'commands received',
+  commandsMalformed: 'commands or frames that could not be decoded',
+  commandsBusy: 'commands answered 203 over --max-in-flight',
+  framesTooLarge: 'frames answered 204 over --max-payload',
+  framesOut: 'WebSocket messages sent',
+  repliesOut: 'replies sent',
+  repliesDropped: 'replies whose connection had gone',
+  slowReadersClosed: 'connections closed over --max-unsent',
+  sideRoadIn: 'commands too large for a ring',
+} as const;
+
+export const SHARD_COUNTERS = {
+  commands: 'commands executed',
+  refusals: 'commands answered with a failing status',
+  turns: 'turns of the shard loop that did work',
+  sleeps: 'times the shard slept for want of work',
+  sessions: 'live sessions',
+  keys: 'keys in them',
+  memoryBytes: 'bytes of sessions, indexes and records',
+  sessionsCreated: 'sessions started',
+  sessionsEnded: 'sessions ended by command',
+  sessionsExpired: 'sessions ended by their deadline',
+  sessionsCleared: 'sessions whose data went at their deadline',
+  sessionsEvicted: 'sessions ended early by --evict soonest',
+  expiryLagMsMax: 'longest time from due to gone, milliseconds',
+  memoryLimitHits: 'writes answered 205 over --max-memory or --max-sessions',
+  sizeLimitHits: 'commands answered 204 or 42 over a size limit',
+  sideRoadOut: 'replies too large for a ring',
+  replyRingWaits: 'times the shard waited for room in a reply ring',
+} as const;
+
+export type IoCounter = keyof typeof IO_COUNTERS;
+export type ShardCounter = keyof typeof SHARD_COUNTERS;
+
+/** Index of each counter in its thread's array. */
+export const IO_COUNTER_INDEX = indexOf(IO_COUNTERS);
+export const SHARD_COUNTER_INDEX = indexOf(SHARD_COUNTERS);
+
+function indexOf<Name extends string>(table: Readonly<Record<Name, string>>): Record<Name, number> {
+  const names = Object.keys(table) as Name[];
+  return Object.fromEntries(names.map((name, index) => [name, index])) as Record<Name, number>;
+}
+
+/** Shared memory for one thread's counters. */
+export function allocateCounters(table: Readonly<Record<string, string>>): SharedArrayBuffer {
+  return new SharedArrayBuffer(Object.keys(table).length * 8);
+}
