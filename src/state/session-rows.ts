@@ -1,0 +1,215 @@
+/**
+ * The headers of a shard's sessions (layout.ts) and the index from digest to header. A row is the
+ * number of a header; it may change between turns, when headers move into holes.
+ */
+import { CellPool, FREE } from '../memory/cell-pool.js';
+import { HashIndex } from '../memory/hash-index.js';
+import { NIL, type SharedMemory } from '../memory/shared-memory.js';
+import {
+  CHAIN_WORD,
+  CREATED_DOUBLE,
+  DEADLINE_DOUBLE,
+  EXTRAS_BYTES,
+  EXTRAS_MAX_AGE_DOUBLE,
+  EXTRAS_POINTER_WORD,
+  FLAG_EXTRAS,
+  IDLE_DOUBLE,
+  META_WORD,
+  NEXT_WORD,
+  POINTER_WORD,
+  PREVIOUS_WORD,
+  ROW_BYTES,
+  ROW_DOUBLES_SHIFT,
+  ROW_WORDS_SHIFT,
+  ROWS_MASK,
+  ROWS_SHIFT,
+  SLOT_MASK,
+  STRUCTURE_EXTRAS,
+  STRUCTURE_ROW_INDEX,
+  STRUCTURE_ROWS,
+  VERSION_WORD,
+} from './layout.js';
+
+export class SessionRows {
+  readonly pool: CellPool;
+  readonly index: HashIndex;
+  readonly extras: CellPool;
+
+  constructor(memory: SharedMemory) {
+    this.pool = new CellPool(memory, {
+      structure: STRUCTURE_ROWS,
+      cellBytes: ROW_BYTES,
+      markWord: META_WORD,
+      nextWord: NEXT_WORD,
+      previousWord: PREVIOUS_WORD,
+    });
+    this.index = new HashIndex(memory, this.pool, {
+      structure: STRUCTURE_ROW_INDEX,
+      hashWord: 0,
+      chainWord: CHAIN_WORD,
+    });
+    this.extras = new CellPool(memory, {
+      structure: STRUCTURE_EXTRAS,
+      cellBytes: EXTRAS_BYTES,
+      markWord: 0,
+      nextWord: 4,
+      previousWord: 5,
+    });
+  }
+
+  reset(): void {
+    this.pool.reset();
+    this.index.reset();
+    this.extras.reset();
+  }
+
+  get bytes(): number {
+    return this.pool.live * ROW_BYTES + this.index.bytes + this.extras.live * EXTRAS_BYTES;
+  }
+
+  /** The row of a digest, four words from `at` on, and slot; NIL if there is none. */
+  find(digest: Int32Array, at: number, slot: number): number {
+    const d0 = digest[at]!;
+    let row = this.index.firstOf(d0);
+    while (row !== NIL) {
+      const words = this.pool.words[row >>> ROWS_SHIFT]!;
+      const base = (row & ROWS_MASK) << ROW_WORDS_SHIFT;
+      if (
+        words[base] === d0 &&
+        words[base + 1] === digest[at + 1] &&
+        words[base + 2] === digest[at + 2] &&
+        words[base + 3] === digest[at + 3] &&
+        (words[base + META_WORD]! & SLOT_MASK) === slot
+      ) {
+        return row;
+      }
+      row = words[base + CHAIN_WORD]! - 1;
+    }
+    return NIL;
+  }
+
+  /** A row for a new session without keys and without expiry; NIL when out of pages. */
+  create(digest: Int32Array, at: number, slot: number, flags: number, nowMs: number): number {
+    const row = this.pool.allocate();
+    if (row === NIL) return NIL;
+    const words = this.pool.words[row >>> ROWS_SHIFT]!;
+    const doubles = this.pool.doubles[row >>> ROWS_SHIFT]!;
+    const base = (row & ROWS_MASK) << ROW_WORDS_SHIFT;
+    const doublesBase = (row & ROWS_MASK) << ROW_DOUBLES_SHIFT;
+    for (let word = 0; word < 4; word += 1) words[base + word] = digest[at + word]!;
+    doubles[doublesBase + DEADLINE_DOUBLE] = Infinity;
+    doubles[doublesBase + IDLE_DOUBLE] = 0;
+    words[base + META_WORD] = slot | flags;
+    words[base + VERSION_WORD] = 0;
+    words[base + POINTER_WORD] = NIL;
+    words[base + NEXT_WORD] = NIL;
+    words[base + PREVIOUS_WORD] = NIL;
+    doubles[doublesBase + CREATED_DOUBLE] = nowMs;
+    if (this.index.insert(row, words[base]!)) return row;
+    this.pool.free(row);
+    return NIL;
+  }
+
+  /** The row must be off the wheel, and its data gone. */
+  free(row: number): void {
+    const words = this.pool.words[row >>> ROWS_SHIFT]!;
+    const base = (row & ROWS_MASK) << ROW_WORDS_SHIFT;
+    if ((words[base + META_WORD]! & FLAG_EXTRAS) !== 0) this.extras.free(words[base + POINTER_WORD]!);
+    this.index.remove(row, words[base]!);
+    this.pool.free(row);
+  }
+
+  word(row: number, word: number): number {
+    return this.pool.words[row >>> ROWS_SHIFT]![((row & ROWS_MASK) << ROW_WORDS_SHIFT) + word]!;
+  }
+
+  setWord(row: number, word: number, value: number): void {
+    this.pool.words[row >>> ROWS_SHIFT]![((row & ROWS_MASK) << ROW_WORDS_SHIFT) + word] = value;
+  }
+
+  double(row: number, double: number): number {
+    return this.pool.doubles[row >>> ROWS_SHIFT]![((row & ROWS_MASK) << ROW_DOUBLES_SHIFT) + double]!;
+  }
+
+  setDouble(row: number, double: number, value: number): void {
+    const at = ((row & ROWS_MASK) << ROW_DOUBLES_SHIFT) + double;
+    this.pool.doubles[row >>> ROWS_SHIFT]![at] = value;
+  }
+
+  /** What the session's pointer says: the record in the arena or the number of its big map. */
+  pointerOf(row: number): number {
+    const pointer = this.word(row, POINTER_WORD);
+    if ((this.word(row, META_WORD) & FLAG_EXTRAS) === 0) return pointer;
+    return this.extras.wordsOf(pointer)[this.extras.wordAt(pointer) + EXTRAS_POINTER_WORD]!;
+  }
+
+  setPointer(row: number, pointer: number): void {
+    if ((this.word(row, META_WORD) & FLAG_EXTRAS) === 0) {
+      this.setWord(row, POINTER_WORD, pointer);
+      return;
+    }
+    const cell = this.word(row, POINTER_WORD);
+    this.extras.wordsOf(cell)[this.extras.wordAt(cell) + EXTRAS_POINTER_WORD] = pointer;
+  }
+
+  /** Milliseconds, or Infinity for none. */
+  maxAgeOf(row: number): number {
+    if ((this.word(row, META_WORD) & FLAG_EXTRAS) === 0) return Infinity;
+    const cell = this.word(row, POINTER_WORD);
+    return this.#extrasDoubles(cell)[
+      (this.extras.wordAt(cell) >>> 1) + EXTRAS_MAX_AGE_DOUBLE
+    ]!;
+  }
+
+  /** Infinity removes it. @returns false when out of pages. */
+  setMaxAge(row: number, maxAgeMs: number): boolean {
+    const meta = this.word(row, META_WORD);
+    const hasExtras = (meta & FLAG_EXTRAS) !== 0;
+    if (maxAgeMs === Infinity) {
+      if (!hasExtras) return true;
+      const cell = this.word(row, POINTER_WORD);
+      const pointer = this.pointerOf(row);
+      this.extras.free(cell);
+      this.setWord(row, META_WORD, meta & ~FLAG_EXTRAS);
+      this.setWord(row, POINTER_WORD, pointer);
+      return true;
+    }
+    const cell = hasExtras ? this.word(row, POINTER_WORD) : this.extras.allocate();
+    if (cell === NIL) return false;
+    if (!hasExtras) {
+      const words = this.extras.wordsOf(cell);
+      const at = this.extras.wordAt(cell);
+      words[at] = row;
+      words[at + EXTRAS_POINTER_WORD] = this.word(row, POINTER_WORD);
+      this.setWord(row, META_WORD, meta | FLAG_EXTRAS);
+      this.setWord(row, POINTER_WORD, cell);
+    }
+    const doubleAt = (this.extras.wordAt(cell) >>> 1) + EXTRAS_MAX_AGE_DOUBLE;
+    this.#extrasDoubles(cell)[doubleAt] = maxAgeMs;
+    return true;
+  }
+
+  isLive(row: number): boolean {
+    return row < this.pool.end && this.word(row, META_WORD) !== FREE;
+  }
+
+  /** Moves extras into holes; each knows its row. */
+  compactExtras(cellsMax: number): void {
+    this.extras.compact(cellsMax, (_from, to) => {
+      const row = this.extras.wordsOf(to)[this.extras.wordAt(to)]!;
+      this.setWord(row, POINTER_WORD, to);
+    });
+  }
+
+  /** After a header's words were copied: repairs the index and the extras. */
+  relocate(from: number, to: number): void {
+    this.index.relocate(from, to, this.word(to, 0));
+    if ((this.word(to, META_WORD) & FLAG_EXTRAS) === 0) return;
+    const cell = this.word(to, POINTER_WORD);
+    this.extras.wordsOf(cell)[this.extras.wordAt(cell)] = to;
+  }
+
+  #extrasDoubles(cell: number): Float64Array {
+    return this.extras.doubles[(cell / this.extras.cellsPerPage) >>> 0]!;
+  }
+}
