@@ -1,0 +1,51 @@
+/**
+ * What a command is. One file in this folder defines one command; table.ts lists them all. Names,
+ * numbers, parameters and results stand in protocol/catalogue.ts.
+ *
+ * The steps, in the order they run on the shard, each synchronous:
+ *
+ *   decode     Body.decode, by the catalogue       26, 41, 42
+ *   validate   what the types do not say           42, 26
+ *   find       the session, by digest              100
+ *   execute    reads or changes the state, and encodes the reply as it goes
+ *
+ * Nothing is thrown for what a client can cause. A value stays msgpack bytes from the request to the
+ * arena and back.
+ */
+import { type ByteSpace } from '../core/copy.js';
+import type { CommandName } from '../protocol/catalogue.js';
+import type { ShardState } from '../state/shard-state.js';
+import type { Body } from './body.js';
+import type { Limits } from './limits.js';
+import type { ReplyWriter } from './reply.js';
+
+export interface Command {
+  readonly name: CommandName;
+  /** session: runs on a live session or is refused with 100. none: there is no session to find. */
+  readonly needs: 'session' | 'none';
+  /** Whether it can take memory, and so is refused with 205 when there is none. */
+  readonly grows: boolean;
+  /** @returns OK or the status to refuse with, its reason in body.detail. */
+  readonly validate?: (context: CommandContext) => number;
+  /** @param row the live session; NIL where none is needed. */
+  execute(context: CommandContext, row: number): void;
+}
+
+/** What a command works on; one object a shard, filled anew for each command. */
+export interface CommandContext {
+  readonly body: Body;
+  readonly reply: ReplyWriter;
+  readonly limits: Limits;
+  /** The sessions, or the default map's state. */
+  state: ShardState;
+  /** Digest of the token, four words from digestAt on, and its slot. */
+  digest: Int32Array;
+  digestAt: number;
+  slot: number;
+  /** The body as it came: for commands whose body the I/O thread has already decoded. */
+  raw: ByteSpace;
+  rawStart: number;
+  rawEnd: number;
+  /** Says whether one more session may start; counts a refusal. */
+  mayCreate(): boolean;
+}

@@ -1,0 +1,54 @@
+/**
+ * SH_OPEN: gives the token of the shared session of a name; with create, starts it if there is none.
+ *
+ * Errors   42
+ * Refused  102 where there is none and create is not set, 204, 205
+ */
+import { STATUSES } from '../core/statuses.js';
+import { NIL } from '../memory/shared-memory.js';
+import type { Command } from './command.js';
+import { CREATED } from './names.js';
+import { parameterIndex } from './parameters.js';
+import { putTokenAndId, startSession, TOKEN_AND_ID_BYTES, validateName } from './starting.js';
+import { isTooLarge, refuseTooLarge } from './storing.js';
+
+const CREATE_PARAMETER = parameterIndex('SH_OPEN', 'create');
+const EXPIRY_PARAMETER = parameterIndex('SH_OPEN', 'expiry');
+const NAME_PARAMETER = parameterIndex('SH_OPEN', 'name');
+
+export const open: Command = {
+  name: 'SH_OPEN',
+  needs: 'none',
+  grows: true,
+
+  validate({ body }) {
+    return validateName(body, NAME_PARAMETER);
+  },
+
+  execute(context) {
+    const { body, state, reply } = context;
+    const row = state.find(context.digest, context.digestAt, context.slot);
+    const isThere = row !== NIL && state.isShared(row);
+    if (!isThere && !body.isTrue(CREATE_PARAMETER)) {
+      reply.bare(STATUSES.NO_SUCH_SHARED.code);
+      return;
+    }
+    if (!isThere) {
+      if (isTooLarge(context, NIL, 0)) {
+        refuseTooLarge(context);
+        return;
+      }
+      if (!context.mayCreate()) {
+        reply.refuse(STATUSES.MEMORY_LIMIT.code, 'the session limit is reached');
+        return;
+      }
+      startSession(context, true, EXPIRY_PARAMETER);
+    }
+    reply.begin(STATUSES.OK.code, 1 + TOKEN_AND_ID_BYTES + CREATED.bytes.length + 1);
+    reply.map(3);
+    putTokenAndId(context);
+    reply.constant(CREATED);
+    reply.bool(!isThere);
+    reply.end();
+  },
+};

@@ -1,0 +1,149 @@
+/**
+ * Writes one reply, [id, st, body] in a msgpack bin, straight to where it will be sent from. Its
+ * size is told first: begin() with the body's bytes, then exactly so many bytes of body.
+ */
+import type { ByteSpace } from '../core/copy.js';
+import { assert } from '../core/errors.js';
+import { STATUSES } from '../core/statuses.js';
+import {
+  binHeaderBytes,
+  constantStr,
+  mapHeaderBytes,
+  putBinHeader,
+  putBool,
+  putConstant,
+  putMapHeader,
+  putNumber,
+  putStrHeader,
+  putUint,
+  strBytes,
+  uintBytes,
+} from '../protocol/msgpack-put.js';
+
+export const TOKEN_BYTES = 24;
+/** A token as a msgpack bin. */
+export const TOKEN_ITEM_BYTES = 2 + TOKEN_BYTES;
+
+const NIL_BYTE = 0xc0;
+const MESSAGE = constantStr('m');
+const encoder = new TextEncoder();
+
+/** Where replies go: a ring, a buffer beside it, or a test's memory. */
+export interface ReplySink {
+  /** Valid from begin() to end(). */
+  readonly space: ByteSpace;
+  /** Makes room for one reply; returns the offset of its first byte in space. */
+  begin(connection: number, ticket: number, replyBytes: number): number;
+  /** The reply has a token to be filled in at this offset from its first byte. */
+  tokenAt(offset: number): void;
+  end(): void;
+}
+
+export class ReplyWriter {
+  readonly #sink: ReplySink;
+  #connection = 0;
+  #ticket = 0;
+  #id = 0;
+  #start = 0;
+  #end = 0;
+  /** Where the next byte of the body goes, in space. */
+  at = 0;
+  space: ByteSpace;
+  /** Status of the last reply begun. */
+  status: number = STATUSES.OK.code;
+
+  constructor(sink: ReplySink) {
+    this.#sink = sink;
+    this.space = sink.space;
+  }
+
+  /** The command that the next reply answers. */
+  address(connection: number, ticket: number, id: number): void {
+    this.#connection = connection;
+    this.#ticket = ticket;
+    this.#id = id;
+  }
+
+  begin(status: number, bodyBytes: number): void {
+    const inner = 1 + uintBytes(this.#id) + uintBytes(status) + bodyBytes;
+    const replyBytes = binHeaderBytes(inner) + inner;
+    this.status = status;
+    this.#start = this.#sink.begin(this.#connection, this.#ticket, replyBytes);
+    this.space = this.#sink.space;
+    this.#end = this.#start + replyBytes;
+    let at = putBinHeader(this.space, this.#start, inner);
+    this.space.bytes[at] = 0x93;
+    at = putUint(this.space, at + 1, this.#id);
+    this.at = putUint(this.space, at, status);
+  }
+
+  end(): void {
+    assert(this.at === this.#end, 'a reply is as long as it was said to be');
+    this.#sink.end();
+  }
+
+  /** A reply without a body. */
+  bare(status: number): void {
+    this.begin(status, 1);
+    this.nil();
+    this.end();
+  }
+
+  /** A failing reply; detail is one line for people, '' for none. */
+  refuse(status: number, detail: string): void {
+    if (detail === '') {
+      this.bare(status);
+      return;
+    }
+    const text = encoder.encode(detail);
+    this.begin(status, mapHeaderBytes(1) + MESSAGE.bytes.length + strBytes(text.length));
+    this.map(1);
+    this.constant(MESSAGE);
+    this.at = putStrHeader(this.space, this.at, text.length);
+    this.space.bytes.set(text, this.at);
+    this.at += text.length;
+    this.end();
+  }
+
+  /** A reply whose body is one number under one name. */
+  single(status: number, name: ByteSpace, value: number): void {
+    this.begin(status, 1 + name.bytes.length + uintBytes(value));
+    this.map(1);
+    this.constant(name);
+    this.uint(value);
+    this.end();
+  }
+
+  nil(): void {
+    this.space.bytes[this.at] = NIL_BYTE;
+    this.at += 1;
+  }
+
+  map(pairs: number): void {
+    this.at = putMapHeader(this.space, this.at, pairs);
+  }
+
+  constant(text: ByteSpace): void {
+    this.at = putConstant(this.space, this.at, text);
+  }
+
+  uint(value: number): void {
+    this.at = putUint(this.space, this.at, value);
+  }
+
+  number(value: number): void {
+    this.at = putNumber(this.space, this.at, value);
+  }
+
+  bool(value: boolean): void {
+    this.at = putBool(this.space, this.at, value);
+  }
+
+  /** Room for the token that only the I/O thread knows: it fills it in on the way out. */
+  token(): void {
+    this.at = putBinHeader(this.space, this.at, TOKEN_BYTES);
+    this.#sink.tokenAt(this.at - this.#start);
+    this.space.bytes.fill(0, this.at, this.at + TOKEN_BYTES);
+    this.at += TOKEN_BYTES;
+  }
+}
