@@ -1,0 +1,103 @@
+/**
+ * Writes replies into the reply ring of one I/O thread. They stay invisible until publish(), which
+ * the shard loop calls once a turn, after the log.
+ *
+ * A ring without room makes the shard wait: it publishes what it has, wakes the I/O thread and
+ * looks again. That cannot deadlock, because I/O threads never wait for shards.
+ */
+import { ByteSpace } from '../core/copy.js';
+import type { Doorbell } from '../ring/doorbell.js';
+import { REPLY_HEADER_BYTES, SIDE_ROAD } from '../ring/records.js';
+import type { SideRoad } from '../ring/side-road.js';
+import { RING_FULL, type RingProducer } from '../ring/spsc-ring.js';
+import type { ReplySink } from '../commands/reply.js';
+import type { ShardCounters } from './shard-counters.js';
+
+/** How long the shard sleeps before it looks for room again, should no bell ring. */
+const ROOM_WAIT_MS = 1;
+
+export class RingSink implements ReplySink {
+  space: ByteSpace;
+  readonly #ring: RingProducer;
+  readonly #sideRoad: SideRoad;
+  readonly #ioBell: Doorbell;
+  readonly #shardBell: Doorbell;
+  readonly #counters: ShardCounters;
+  #recordAt = 0;
+  #aside: ArrayBuffer | undefined;
+  #connection = 0;
+  #ticket = 0;
+
+  constructor(parts: {
+    readonly ring: RingProducer;
+    readonly sideRoad: SideRoad;
+    readonly ioBell: Doorbell;
+    readonly shardBell: Doorbell;
+    readonly counters: ShardCounters;
+  }) {
+    this.#ring = parts.ring;
+    this.#sideRoad = parts.sideRoad;
+    this.#ioBell = parts.ioBell;
+    this.#shardBell = parts.shardBell;
+    this.#counters = parts.counters;
+    this.space = parts.ring.space;
+  }
+
+  begin(connection: number, ticket: number, replyBytes: number): number {
+    if (REPLY_HEADER_BYTES + replyBytes > this.#ring.payloadBytesMax) {
+      this.#connection = connection;
+      this.#ticket = ticket;
+      this.#aside = new ArrayBuffer(replyBytes);
+      this.space = new ByteSpace(this.#aside);
+      return 0;
+    }
+    this.#reserve(REPLY_HEADER_BYTES + replyBytes, connection, ticket, 0);
+    return this.#recordAt + REPLY_HEADER_BYTES;
+  }
+
+  tokenAt(offset: number): void {
+    this.#ring.words[(this.#recordAt >>> 2) + 2] = offset;
+  }
+
+  end(): void {
+    if (this.#aside === undefined) return;
+    // Posted before its stub is reserved, and so before anyone can see the stub.
+    this.#sideRoad.post(this.#aside);
+    this.#aside = undefined;
+    this.space = this.#ring.space;
+    this.#counters.add('sideRoadOut', 1);
+    this.#reserve(REPLY_HEADER_BYTES, this.#connection, this.#ticket, SIDE_ROAD);
+  }
+
+  /** Makes the turn's replies visible and wakes the I/O thread; nothing if there are none. */
+  publish(): void {
+    if (!this.#ring.hasUnpublished) return;
+    this.#ring.publish();
+    this.#ioBell.ring();
+  }
+
+  #reserve(bytes: number, connection: number, ticket: number, tokenAt: number): void {
+    let at = this.#ring.reserve(bytes);
+    if (at === RING_FULL) at = this.#waitForRoom(bytes);
+    this.#recordAt = at;
+    const word = at >>> 2;
+    this.#ring.words[word] = connection;
+    this.#ring.words[word + 1] = ticket;
+    this.#ring.words[word + 2] = tokenAt;
+  }
+
+  #waitForRoom(bytes: number): number {
+    this.#counters.add('replyRingWaits', 1);
+    for (;;) {
+      const rung = this.#shardBell.count();
+      this.#ring.wantRoom(true);
+      this.publish();
+      const at = this.#ring.reserve(bytes);
+      if (at !== RING_FULL) {
+        this.#ring.wantRoom(false);
+        return at;
+      }
+      this.#shardBell.wait(rung, ROOM_WAIT_MS);
+    }
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * The shard thread's whole life: one synchronous turn after another. Nothing in this folder is
+ * async: the thread sleeps in Doorbell.wait, so a promise would never settle.
+ *
+ * A turn: read the clock, take what the rings hold (up to a bound), execute, remove a slice of what is
+ * due, publish the replies of each ring in one store. When there is nothing to do: repay
+ * fragmentation, spin briefly where cores abound, then sleep until rung or until the next sweep.
+ */
+import type { ReplyWriter } from '../commands/reply.js';
+import type { Clock } from '../core/clock.js';
+import type { Doorbell } from '../ring/doorbell.js';
+import type { SideRoad } from '../ring/side-road.js';
+import { RING_EMPTY, type RingConsumer } from '../ring/spsc-ring.js';
+import type { ShardState } from '../state/shard-state.js';
+import type { Dispatcher } from './dispatch.js';
+import type { RingSink } from './ring-sink.js';
+import type { ShardCounters } from './shard-counters.js';
+
+/** Requests taken from one ring in one turn: bounds how long a reply waits for its neighbours. */
+const REQUESTS_PER_TURN_MAX = 256;
+/** Rows removed or re-filed in one slice, about 0.2 ms; a turn takes slices for up to SWEEP_MS. */
+const SWEEP_ROWS = 256;
+const SWEEP_MS = 1;
+/** Cells moved in one step of tidying, well under a millisecond. */
+const TIDY_CELLS = 256;
+/** The longest sleep: how late the sweep may notice a deadline while nothing else happens. */
+const SLEEP_MS_MAX = 10;
+
+/** The shard's side of its rings with one I/O thread. */
+export interface ShardLink {
+  readonly requests: RingConsumer;
+  readonly ioBell: Doorbell;
+  readonly sideRoad: SideRoad;
+  readonly sink: RingSink;
+  readonly reply: ReplyWriter;
+}
+
+export interface ShardLoopParts {
+  readonly links: readonly ShardLink[];
+  readonly bell: Doorbell;
+  readonly clock: Clock;
+  readonly dispatcher: Dispatcher;
+  /** The sessions, and on the first shard the default map. */
+  readonly states: readonly ShardState[];
+  readonly counters: ShardCounters;
+  /** How often to look at the rings again before going to sleep. */
+  readonly spins: number;
+  readonly isStopped: () => boolean;
+  /** Called before a sleep: memory that was given up can be collected now. */
+  readonly onIdle: () => void;
+}
+
+export class ShardLoop {
+  readonly #parts: ShardLoopParts;
+  readonly #sessions: ShardState;
+  #isTidy = true;
+
+  constructor(parts: ShardLoopParts) {
+    this.#parts = parts;
+    this.#sessions = parts.states[0]!;
+  }
+
+  /** Runs until stopped. */
+  run(): void {
+    const { bell, isStopped } = this.#parts;
+    let idleTurns = 0;
+    while (!isStopped()) {
+      const rung = bell.count();
+      if (this.runTurn()) {
+        idleTurns = 0;
+        continue;
+      }
+      if (idleTurns < this.#parts.spins) {
+        idleTurns += 1;
+        continue;
+      }
+      this.#parts.onIdle();
+      this.#parts.counters.add('sleeps', 1);
+      bell.wait(rung, SLEEP_MS_MAX);
+    }
+  }
+
+  /** @returns whether there was anything to do. */
+  runTurn(): boolean {
+    const nowMs = this.#parts.clock.nowMs();
+    for (const state of this.#parts.states) state.beginTurn(nowMs);
+    const requests = this.#takeRequests();
+    const swept = this.#sweep(nowMs);
+    for (const link of this.#parts.links) link.sink.publish();
+    if (requests > 0) this.#isTidy = false;
+    const isTidying = requests === 0 && swept === 0 && !this.#isTidy && this.#tidy();
+    if (requests + swept > 0) this.#publishFigures();
+    return requests + swept > 0 || isTidying;
+  }
+
+  #takeRequests(): number {
+    const { links, dispatcher } = this.#parts;
+    let taken = 0;
+    for (const link of links) {
+      const { requests } = link;
+      let here = 0;
+      while (here < REQUESTS_PER_TURN_MAX) {
+        const at = requests.next();
+        if (at === RING_EMPTY) break;
+        dispatcher.dispatch(requests, at, link.sideRoad, link.reply);
+        here += 1;
+      }
+      if (here === 0) continue;
+      requests.release();
+      if (requests.isRoomWanted()) link.ioBell.ring();
+      taken += here;
+    }
+    return taken;
+  }
+
+  /** Slices until nothing is due or the time for it is up. A frozen clock gets one slice a turn. */
+  #sweep(nowMs: number): number {
+    const { clock } = this.#parts;
+    let swept = this.#sessions.advance(SWEEP_ROWS);
+    if (swept < SWEEP_ROWS) return swept;
+    while (clock.nowMs() - nowMs < SWEEP_MS) {
+      const more = this.#sessions.advance(SWEEP_ROWS);
+      swept += more;
+      if (more < SWEEP_ROWS || clock.nowMs() === nowMs) break;
+    }
+    this.#isTidy = false;
+    return swept;
+  }
+
+  #tidy(): boolean {
+    let isBusy = false;
+    for (const state of this.#parts.states) isBusy = state.tidy(TIDY_CELLS) || isBusy;
+    this.#isTidy = !isBusy;
+    return isBusy;
+  }
+
+  #publishFigures(): void {
+    const { counters, states } = this.#parts;
+    let bytes = 0;
+    for (const state of states) bytes += state.bytes;
+    counters.add('turns', 1);
+    counters.set('sessions', this.#sessions.sessionCount);
+    counters.set('keys', this.#sessions.keys.total);
+    counters.set('memoryBytes', bytes);
+  }
+}
