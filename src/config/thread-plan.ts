@@ -1,0 +1,59 @@
+/**
+ * What main hands each thread at its start, in workerData, and the few messages that follow. All
+ * else that threads share is in the rings, the bells and the counters named here.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { ClockSource } from '../core/clock.js';
+import type { Config } from './options.js';
+
+/** The two rings between one I/O thread and one shard, and the port for what is too large for them. */
+export interface LinkPlan {
+  readonly requests: SharedArrayBuffer;
+  readonly replies: SharedArrayBuffer;
+  readonly port: MessagePort;
+}
+
+export interface IoThreadPlan {
+  readonly kind: 'io';
+  readonly index: number;
+  readonly config: Config;
+  readonly clock: ClockSource;
+  /** Instant of the server's start, milliseconds on the shared clock. */
+  readonly startedMs: number;
+  readonly serverVersion: string;
+  /** 32 bytes: the first 16 key the token digest, all 32 key the tokens of shared names. */
+  readonly secret: Uint8Array;
+  /** By shard. */
+  readonly links: readonly LinkPlan[];
+  readonly bell: SharedArrayBuffer;
+  /** By shard. */
+  readonly shardBells: readonly SharedArrayBuffer[];
+  readonly counters: SharedArrayBuffer;
+}
+
+export interface ShardPlan {
+  readonly kind: 'shard';
+  readonly index: number;
+  readonly config: Config;
+  readonly clock: ClockSource;
+  /** By I/O thread. */
+  readonly links: readonly LinkPlan[];
+  readonly bell: SharedArrayBuffer;
+  /** By I/O thread. */
+  readonly ioBells: readonly SharedArrayBuffer[];
+  readonly counters: SharedArrayBuffer;
+  /** One i32 word, written by main: 0 run, 1 stop after the turn in hand. Ring the bell after. */
+  readonly stopWord: SharedArrayBuffer;
+}
+
+/** Main to an I/O thread. */
+export type IoThreadOrder =
+  | { readonly type: 'listen'; readonly port: number; readonly isExclusive: boolean }
+  /** Stop accepting, answer 209 to new commands, finish those in flight, close with 1001. */
+  | { readonly type: 'drain'; readonly deadlineMs: number };
+
+/** An I/O thread to main: `transport` is the one that it chose, for the start-up line. */
+export type IoThreadReport =
+  | { readonly type: 'listening'; readonly port: number; readonly transport: 'uws' | 'ws' }
+  | { readonly type: 'listen-failed'; readonly reason: string }
+  | { readonly type: 'drained' };
