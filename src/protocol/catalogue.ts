@@ -78,7 +78,8 @@ const COMMANDS = {
       created: { type: 'bool', help: 'whether this call started it' },
     },
     statuses: [102],
-    summary: 'Gives the token of the shared session of a name. `expiry` and `keys` apply if created.',
+    summary:
+      'Gives the token of the shared session of a name. `expiry` and `keys` apply if created.',
   },
   SH_END: {
     op: 3,
@@ -339,7 +340,13 @@ function allEntries(): CommandEntry[] {
     entries.push({ name, op: spec.op, command: name, spec, isDefaultMap: false });
     if (spec.onDefaultMap) {
       const kvName = `KV_${name.slice(3)}`;
-      entries.push({ name: kvName, op: spec.op + KV_OFFSET, command: name, spec, isDefaultMap: true });
+      entries.push({
+        name: kvName,
+        op: spec.op + KV_OFFSET,
+        command: name,
+        spec,
+        isDefaultMap: true,
+      });
     }
   }
   return entries;

@@ -124,7 +124,9 @@ export function containerHeaderBytes(first: number): number {
 export function containerCount(space: ByteSpace, at: number): number {
   const first = space.bytes[at]!;
   if ((first & 0xe0) === 0x80) return first & 15;
-  return first === 0xdc || first === 0xde ? space.view.getUint16(at + 1) : space.view.getUint32(at + 1);
+  return first === 0xdc || first === 0xde
+    ? space.view.getUint16(at + 1)
+    : space.view.getUint32(at + 1);
 }
 
 /** Bytes of a str's header; its characters follow. */
