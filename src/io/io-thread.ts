@@ -1,0 +1,187 @@
+/**
+ * An I/O thread, put together: sockets on one side, rings on the other, and between them the router
+ * for what comes in and the pump for what goes out. It never decodes a value, never touches a session
+ * and never blocks.
+ */
+import { parentPort } from 'node:worker_threads';
+import type { IoThreadOrder, IoThreadPlan, IoThreadReport } from '../config/thread-plan.js';
+import { clockFrom } from '../core/clock.js';
+import { ByteSpace } from '../core/copy.js';
+import { IO_COUNTER_INDEX } from '../core/counters.js';
+import { assert } from '../core/errors.js';
+import { ConnectionTable, type Connection } from './connection.js';
+import { Drain } from './drain.js';
+import { Outgoing } from './outgoing.js';
+import { ReplyPump } from './reply-pump.js';
+import { Router } from './router.js';
+import { ServerCommands } from './server-commands.js';
+import { ShardLink } from './shard-link.js';
+import { TextRouter } from './text-router.js';
+import { TicketTable } from './tickets.js';
+import { Tokens } from './tokens.js';
+import { Traffic } from './traffic.js';
+import type { Socket, Transport, TransportHandlers, TransportOptions } from './transport.js';
+import { hasUwsBinary, openUwsTransport } from './transport-uws.js';
+import { openWsTransport } from './transport-ws.js';
+import { Turns } from './turns.js';
+
+/** Messages up to so many times --max-payload are still received, to be answered 204. */
+const OVERSIZE_FACTOR = 16;
+const MESSAGE_BYTES_MAX = 64 * 1_024 * 1_024;
+
+const CONNECTIONS_OPENED = IO_COUNTER_INDEX.connectionsOpened;
+const CONNECTIONS_CLOSED = IO_COUNTER_INDEX.connectionsClosed;
+const CONNECTIONS_REFUSED = IO_COUNTER_INDEX.connectionsRefused;
+const FRAMES_IN = IO_COUNTER_INDEX.framesIn;
+
+/** For peers to answer a close frame. Main waits longer than this for the thread to end. */
+const LINGER_MS = 1_000;
+
+/** Runs until main ends the thread or a drain is done. */
+export function startIoThread(plan: IoThreadPlan): void {
+  const port = parentPort;
+  assert(port !== null, 'an I/O thread runs in a worker');
+  const report = (message: IoThreadReport): void => {
+    port.postMessage(message);
+  };
+  const thread = new IoThread(plan);
+  // A thread must not end with native sockets open: Node would abort the process without a reason.
+  process.once('uncaughtException', (error) => {
+    thread.abandon();
+    // Sockets are gone one turn of the event loop after they were closed. This time it is fatal.
+    setTimeout(() => {
+      throw error;
+    }, 1);
+  });
+  port.on('message', (order: IoThreadOrder) => {
+    if (order.type === 'listen') {
+      thread.listen(order).then(report, (error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        report({ type: 'listen-failed', reason });
+      });
+    } else {
+      void thread.drain(order.deadlineMs).then(() => {
+        report({ type: 'drained' });
+        // Nothing is left to do; without the port the thread ends when its sockets are gone.
+        port.close();
+        thread.closeSoon();
+      });
+    }
+  });
+}
+
+export class IoThread implements TransportHandlers<Connection> {
+  readonly #plan: IoThreadPlan;
+  readonly #traffic: Traffic;
+  readonly #router: Router;
+  readonly #textRouter: TextRouter;
+  readonly #turns: Turns;
+  readonly #counters: Float64Array;
+  #transport: Transport | undefined;
+
+  constructor(plan: IoThreadPlan) {
+    const { config, links, shardBells } = plan;
+    this.#plan = plan;
+    this.#counters = new Float64Array(plan.counters);
+    this.#traffic = new Traffic({
+      config,
+      links: links.map((link, shard) => new ShardLink(link, shardBells[shard]!, this.#counters)),
+      connections: new ConnectionTable(config.maxConnections),
+      tickets: new TicketTable(),
+      outgoing: new Outgoing(config.maxUnsent, this.#counters),
+      counters: this.#counters,
+    });
+    const server = new ServerCommands({
+      config,
+      clock: clockFrom(plan.clock),
+      startedMs: plan.startedMs,
+      serverVersion: plan.serverVersion,
+      shards: links.length,
+    });
+    this.#router = new Router(this.#traffic, new Tokens(plan.secret), server);
+    this.#textRouter = new TextRouter(this.#traffic, this.#router);
+    this.#turns = new Turns(this.#traffic, new ReplyPump(this.#traffic), plan.bell);
+  }
+
+  async listen(order: {
+    readonly port: number;
+    readonly isExclusive: boolean;
+  }): Promise<IoThreadReport> {
+    const { config } = this.#plan;
+    const options: TransportOptions<Connection> = {
+      host: config.host,
+      messageBytesMax: Math.min(MESSAGE_BYTES_MAX, config.maxPayload * OVERSIZE_FACTOR),
+      handlers: this,
+    };
+    const isUws = config.transport === 'uws' || (config.transport === 'auto' && hasUwsBinary());
+    if (isUws && !hasUwsBinary()) {
+      throw new Error(
+        `uWebSockets.js has no binary for Node ${process.versions.node} on ` +
+          `${process.platform} ${process.arch}: use --transport ws`,
+      );
+    }
+    const transport = isUws ? await openUwsTransport(options) : openWsTransport(options);
+    this.#transport = transport;
+    const port = await transport.listen(order);
+    return { type: 'listening', port, transport: transport.name };
+  }
+
+  /** Resolves when every command is answered and every connection closed, or at the deadline. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#transport?.stopListening();
+    const clock = clockFrom(this.#plan.clock);
+    await new Drain(this.#traffic, clock).run(deadlineMs);
+    // Else a shard that never answered would keep the thread turning.
+    this.#turns.stop();
+  }
+
+  /**
+   * After a drain: drops peers that do not close their side in time. Their sockets would keep the
+   * thread alive, and a thread ended by force with native sockets open aborts the process.
+   */
+  closeSoon(): void {
+    setTimeout(() => this.#transport?.close(), LINGER_MS).unref();
+  }
+
+  /** Closes everything at once. */
+  abandon(): void {
+    this.#turns.stop();
+    this.#transport?.stopListening();
+    this.#transport?.close();
+  }
+
+  mayOpen(): boolean {
+    const { connections, isDraining } = this.#traffic;
+    if (!connections.isFull && !isDraining) return true;
+    this.#counters[CONNECTIONS_REFUSED]! += 1;
+    return false;
+  }
+
+  onOpen(socket: Socket): Connection {
+    this.#counters[CONNECTIONS_OPENED]! += 1;
+    return this.#traffic.connections.open(socket);
+  }
+
+  onBinary(connection: Connection, message: ArrayBuffer): void {
+    if (connection.isCondemned) return;
+    this.#counters[FRAMES_IN]! += 1;
+    this.#router.routeFrame(connection, new ByteSpace(message));
+    if (this.#traffic.inFlight > 0) this.#turns.start();
+  }
+
+  onText(connection: Connection, message: ArrayBuffer): void {
+    if (connection.isCondemned) return;
+    this.#counters[FRAMES_IN]! += 1;
+    this.#textRouter.routeFrame(connection, new Uint8Array(message));
+    if (this.#traffic.inFlight > 0) this.#turns.start();
+  }
+
+  onDrain(connection: Connection): void {
+    this.#traffic.outgoing.onDrain(connection);
+  }
+
+  onClose(connection: Connection): void {
+    this.#counters[CONNECTIONS_CLOSED]! += 1;
+    this.#traffic.connections.close(connection);
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * The I/O thread's end of its link to one shard: pushes commands, holds back those that find the
+ * ring full, and wakes the shard.
+ *
+ * Publishing: once per event-loop turn, by flush(). Only the first command of a turn looks whether
+ * the shard sleeps, and if so is published and rung for at once, so that the shard wakes while the
+ * rest of the turn is still being read.
+ */
+import type { LinkPlan } from '../config/thread-plan.js';
+import { copyBytes, type ByteSpace } from '../core/copy.js';
+import { IO_COUNTER_INDEX } from '../core/counters.js';
+import { DIGEST_WORDS } from '../core/siphash.js';
+import { Doorbell } from '../ring/doorbell.js';
+import { FLAG_SIDE_ROAD, REQUEST_HEADER_BYTES } from '../ring/records.js';
+import { SideRoad } from '../ring/side-road.js';
+import { RING_FULL, RingConsumer, RingProducer } from '../ring/spsc-ring.js';
+import { ParkedCommands } from './parked-commands.js';
+
+/** Commands parked for one shard; beyond this they are refused whoever sends them. */
+export const PARKED_BYTES_MAX = 256 * 1_024 * 1_024;
+
+const SIDE_ROAD_IN = IO_COUNTER_INDEX.sideRoadIn;
+const HEADER_WORDS = REQUEST_HEADER_BYTES / 4;
+const OP_WORD = 3;
+const DIGEST_WORD = 4;
+
+/** The fixed part of a request record, filled anew for every command. */
+export class RequestHeader {
+  connection = 0;
+  ticket = 0;
+  id = 0;
+  op = 0;
+  flags = 0;
+  slot = 0;
+  readonly digest: Int32Array;
+
+  /** @param digest four words, shared with whoever computes digests. */
+  constructor(digest: Int32Array) {
+    this.digest = digest;
+  }
+}
+
+export class ShardLink {
+  readonly replies: RingConsumer;
+  readonly sideRoad: SideRoad;
+  readonly #counters: Float64Array;
+  readonly #requests: RingProducer;
+  readonly #bell: Doorbell;
+  readonly #parked = new ParkedCommands();
+  /** Whether this turn has already looked if the shard sleeps. */
+  #hasLooked = false;
+
+  constructor(plan: LinkPlan, shardBell: SharedArrayBuffer, counters: Float64Array) {
+    this.#counters = counters;
+    this.#requests = new RingProducer(plan.requests);
+    this.replies = new RingConsumer(plan.replies);
+    this.sideRoad = new SideRoad(plan.port);
+    this.#bell = new Doorbell(shardBell);
+  }
+
+  /** Whether a command pushed now would have to wait for earlier ones. */
+  get isBlocked(): boolean {
+    return !this.#parked.isEmpty;
+  }
+
+  /**
+   * Hands a command to the shard; its body is copied.
+   *
+   * @param mayPark whether it may wait here if the ring is full.
+   * @returns false if it was not taken.
+   */
+  push(
+    header: RequestHeader,
+    from: ByteSpace,
+    bodyAt: number,
+    bodyBytes: number,
+    mayPark: boolean,
+  ): boolean {
+    const ring = this.#requests;
+    const bytes = REQUEST_HEADER_BYTES + bodyBytes;
+    if (!this.#parked.isEmpty || bytes > ring.payloadBytesMax) {
+      return this.#pushSlowly(header, from, bodyAt, bodyBytes, mayPark);
+    }
+    const at = ring.reserve(bytes);
+    if (at === RING_FULL) return this.#park(header, from, bodyAt, bodyBytes, mayPark);
+    const words = ring.words;
+    const word = at >>> 2;
+    words[word] = header.connection;
+    words[word + 1] = header.ticket;
+    words[word + 2] = header.id;
+    words[word + OP_WORD] = header.op | (header.flags << 8) | (header.slot << 16);
+    for (let i = 0; i < DIGEST_WORDS; i += 1) words[word + DIGEST_WORD + i] = header.digest[i]!;
+    copyBytes(ring.space, at + REQUEST_HEADER_BYTES, from, bodyAt, bodyBytes);
+    this.#wakeAtFirst();
+    return true;
+  }
+
+  #pushSlowly(
+    header: RequestHeader,
+    from: ByteSpace,
+    bodyAt: number,
+    bodyBytes: number,
+    mayPark: boolean,
+  ): boolean {
+    // What is too large for the ring goes by the parking place, most of it straight through.
+    const mayPass = mayPark || this.#parked.isEmpty;
+    if (!this.#park(header, from, bodyAt, bodyBytes, mayPass)) return false;
+    this.unpark();
+    return true;
+  }
+
+  #park(
+    header: RequestHeader,
+    from: ByteSpace,
+    bodyAt: number,
+    bodyBytes: number,
+    mayPark: boolean,
+  ): boolean {
+    if (!mayPark || this.#parked.bytes > PARKED_BYTES_MAX) return false;
+    const { space, at } = this.#parked.add(REQUEST_HEADER_BYTES + bodyBytes);
+    const view = space.view;
+    view.setInt32(at, header.connection, true);
+    view.setInt32(at + 4, header.ticket, true);
+    view.setInt32(at + 8, header.id, true);
+    view.setInt32(at + OP_WORD * 4, header.op | (header.flags << 8) | (header.slot << 16), true);
+    for (let i = 0; i < DIGEST_WORDS; i += 1) {
+      view.setInt32(at + (DIGEST_WORD + i) * 4, header.digest[i]!, true);
+    }
+    copyBytes(space, at + REQUEST_HEADER_BYTES, from, bodyAt, bodyBytes);
+    return true;
+  }
+
+  /** Moves parked commands into the ring as far as there is room; whether any moved. */
+  unpark(): boolean {
+    let hasMoved = false;
+    while (!this.#parked.isEmpty && this.#moveFirst()) {
+      this.#parked.dropFirst();
+      hasMoved = true;
+    }
+    if (hasMoved) this.#wakeAtFirst();
+    return hasMoved;
+  }
+
+  #moveFirst(): boolean {
+    const ring = this.#requests;
+    const { firstSpace: space, firstAt: from, firstBytes: bytes } = this.#parked;
+    const isTooLarge = bytes > ring.payloadBytesMax;
+    const at = ring.reserve(isTooLarge ? REQUEST_HEADER_BYTES : bytes);
+    if (at === RING_FULL) return false;
+    if (!isTooLarge) {
+      copyBytes(ring.space, at, space, from, bytes);
+      return true;
+    }
+    for (let i = 0; i < HEADER_WORDS; i += 1) {
+      ring.words[(at >>> 2) + i] = space.view.getInt32(from + i * 4, true);
+    }
+    ring.words[(at >>> 2) + OP_WORD]! |= FLAG_SIDE_ROAD << 8;
+    // Before the stub can be seen: see side-road.ts.
+    this.sideRoad.postCopy(space.bytes, from + REQUEST_HEADER_BYTES, from + bytes);
+    this.#counters[SIDE_ROAD_IN]! += 1;
+    return true;
+  }
+
+  #wakeAtFirst(): void {
+    if (this.#hasLooked) return;
+    this.#hasLooked = true;
+    if (!this.#bell.isAsleep()) return;
+    this.#requests.publish();
+    this.#bell.ring();
+  }
+
+  /** Once per event-loop turn: makes what was pushed visible to the shard. */
+  flush(): void {
+    this.#hasLooked = false;
+    if (!this.#requests.hasUnpublished) return;
+    this.#requests.publish();
+    this.#bell.ring();
+  }
+
+  /** Gives the space of the replies taken back, and wakes a shard that waits for it. */
+  releaseReplies(): void {
+    this.replies.release();
+    if (this.replies.isRoomWanted()) this.#bell.ring();
+  }
+}

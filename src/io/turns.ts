@@ -1,0 +1,61 @@
+/**
+ * When the I/O thread looks at its rings. While commands are in flight it polls from setImmediate,
+ * once per turn of the event loop; when none is, it sleeps on its doorbell. A hop through setImmediate
+ * costs 2 µs, a wake-up from sleep 80 µs, and nothing blocks either way.
+ */
+import { AsyncSleeper, Doorbell } from '../ring/doorbell.js';
+import type { ReplyPump } from './reply-pump.js';
+import type { Traffic } from './traffic.js';
+
+export class Turns {
+  readonly #traffic: Traffic;
+  readonly #pump: ReplyPump;
+  readonly #bell: Doorbell;
+  readonly #sleeper: AsyncSleeper;
+  #isPolling = false;
+  #isStopped = false;
+  readonly #turn = (): void => {
+    this.#runTurn();
+  };
+
+  constructor(traffic: Traffic, pump: ReplyPump, bell: SharedArrayBuffer) {
+    this.#traffic = traffic;
+    this.#pump = pump;
+    this.#bell = new Doorbell(bell);
+    this.#sleeper = new AsyncSleeper(bell, () => {
+      this.start();
+    });
+  }
+
+  /** Call after commands were pushed. */
+  start(): void {
+    if (this.#isPolling || this.#isStopped) return;
+    this.#isPolling = true;
+    this.#sleeper.wake();
+    setImmediate(this.#turn);
+  }
+
+  /** No turn runs from here on. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#sleeper.wake();
+  }
+
+  #runTurn(): void {
+    if (this.#isStopped) return;
+    const traffic = this.#traffic;
+    const links = traffic.links;
+    // Read before the rings are looked at, so that a ring after the look is not slept through.
+    const count = this.#bell.count();
+    for (let i = 0; i < links.length; i += 1) links[i]!.flush();
+    const taken = this.#pump.pump();
+    for (let i = 0; i < links.length; i += 1) {
+      if (links[i]!.unpark()) links[i]!.flush();
+    }
+    if (taken > 0 || traffic.inFlight > 0 || !this.#sleeper.sleep(count)) {
+      setImmediate(this.#turn);
+    } else {
+      this.#isPolling = false;
+    }
+  }
+}
