@@ -1,0 +1,50 @@
+/**
+ * Which method of the SDK sends which command. The compiler holds this table to the catalogue on
+ * one side and to the classes on the other. A method of DataMap sends SH_ on a session and KV_ on
+ * the default map.
+ */
+import type { CommandName } from '../protocol/catalogue.js';
+import { Client } from './client.js';
+import { DataMap } from './data-map.js';
+import { Session } from './session.js';
+
+type MethodName =
+  | `Client.${keyof Client & string}`
+  | `Session.${Exclude<keyof Session, keyof DataMap> & string}`
+  | `DataMap.${keyof DataMap & string}`;
+
+export const METHODS = {
+  SH_NEW: 'Client.newSession',
+  SH_OPEN: 'Client.openSession',
+  SH_END: 'Session.end',
+  SH_END_ALL: 'Client.endAll',
+  SH_EXISTS: 'Client.exists',
+  SH_INFO: 'Session.info',
+  SH_INFO_ALL: 'Client.infoAll',
+  SH_TOUCH: 'Session.touch',
+  SH_EXPIRE: 'Session.expire',
+  SH_SET: 'DataMap.set',
+  SH_ADD: 'DataMap.add',
+  SH_GET: 'DataMap.getMany',
+  SH_GET_ALL: 'DataMap.getAll',
+  SH_RMV: 'DataMap.remove',
+  SH_CONTAINS: 'DataMap.contains',
+  SH_KEYS: 'DataMap.keys',
+  SH_COUNT: 'DataMap.count',
+  SH_CLEAR: 'DataMap.clear',
+  SH_CLEAR_SET: 'DataMap.clearSet',
+  SV_INFO: 'Client.serverInfo',
+  SV_PING: 'Client.ping',
+} as const satisfies Record<CommandName, MethodName>;
+
+const CLASSES: Readonly<Record<string, { readonly prototype: object }>> = {
+  Client,
+  DataMap,
+  Session,
+};
+
+/** The function that sends a command; undefined if the table names one that is not there. */
+export function methodOf(command: CommandName): unknown {
+  const [className = '', methodName = ''] = METHODS[command].split('.');
+  return Reflect.get(CLASSES[className]?.prototype ?? {}, methodName);
+}
