@@ -1,0 +1,194 @@
+/**
+ * Renders the pages of the documentation that are made from the code: docs/COMMANDS.md from the
+ * catalogue and the statuses, docs/CONFIGURATION.md from the table of options. A test fails when
+ * the pages in the tree are not what this file renders.
+ */
+import { environmentNameOf, flagOf, OPTION_NAMES, specOf } from '../config/options.js';
+import { valueText } from '../config/values.js';
+import { STATUSES } from '../core/statuses.js';
+import { CATALOGUE, KV_OFFSET, type CommandSpec } from '../protocol/catalogue.js';
+import type { Member, Members, ValueType } from '../protocol/value-types.js';
+import { limitsOf } from './help.js';
+
+const MADE = '<!-- Made from the code by `npm run docs`. Do not edit. -->';
+
+/** What each type of the catalogue is on the wire, in both dialects. */
+const TYPES: Readonly<Record<ValueType, string>> = {
+  str: 'UTF-8 text',
+  bool: 'true or false',
+  uint: 'whole number from 0 to 2^53 - 1',
+  seconds: 'number of seconds, fractions allowed',
+  map: 'map from key names to values; a value may be anything that msgpack or JSON can say',
+  keys: 'array of key names; a name is 0 to 512 bytes of UTF-8',
+  token: '24 bytes: `bin` in the native dialect, 32 base64url characters in the text dialect',
+  tokens: 'array of tokens',
+  expiry: '`{duration?, deleteSession?, extendOnSetAdd?, extendOnGet?, maxAge?}`, see below',
+  expiryOrNil: 'expiry, or nil (`null`) for none',
+  expiryState: 'all members of an expiry (`maxAge` only if set) and `remaining: seconds`',
+};
+
+const GROUPS = [
+  { title: 'Session life', prefix: 'SH_', isData: false },
+  { title: 'Session data', prefix: 'SH_', isData: true },
+  { title: 'Server', prefix: 'SV_', isData: false },
+] as const;
+
+export function commandsPage(): string {
+  const groups = GROUPS.map(({ title, prefix, isData }) => {
+    const commands = Object.entries(CATALOGUE).filter(
+      ([name, spec]) => name.startsWith(prefix) && spec.onDefaultMap === isData,
+    );
+    return `### ${title}\n\n${commandTable(commands, isData)}`;
+  });
+  return `# Commands
+
+${MADE}
+
+Every command has a name, which the text dialect uses, and a number (op), which the native dialect
+uses. Both dialects know the same commands with the same parameters, results and statuses.
+[PROTOCOL.md](PROTOCOL.md) says how they travel.
+
+## Commands
+
+A \`?\` marks a member that may be absent. Members that a command does not know are ignored. All
+\`SH_\` commands need the token of a session, except those that start, open, count or look for
+sessions: \`SH_NEW\`, \`SH_OPEN\`, \`SH_END_ALL\`, \`SH_EXISTS\`, \`SH_INFO_ALL\`. A \`KV_\` command
+is the \`SH_\` command of the same name on the default map, its op ${KV_OFFSET} higher; it needs no
+token. With a token it means the \`SH_\` command.
+
+${groups.join('\n\n')}
+
+## Types
+
+${table(
+  ['type', 'what it is'],
+  Object.entries(TYPES).map(([name, text]) => [code(name), text]),
+)}
+
+### Expiry
+
+${table(
+  ['member', 'type', 'default', 'meaning'],
+  EXPIRY_MEMBERS.map(([name, type, initial, text]) => [code(name), type, initial, text]),
+)}
+
+The deadline is the earlier of the last extension plus \`duration\` and the creation plus \`maxAge\`.
+An extension restarts the idle clock; it never adds to what is left and never passes \`maxAge\`. A
+negative time or one that is not a number has status 41, one beyond 100 years 42. With
+\`deleteSession: false\` the idle clock restarts from the deadline itself, so what is found later does
+not depend on when anyone looked. Writing commands are marked write in the tables, reading ones read.
+
+## Statuses
+
+Class ok is success. Class caller: the request must change. Class retry: the same request may succeed
+later. Class server: our fault. Any command may answer 2, 3, 10, 13, 26, 41, 42, 203, 204, 209 and
+1000; any command on a session 100; any that stores 205.
+
+${table(
+  ['status', 'name', 'class', 'meaning'],
+  Object.entries(STATUSES).map(([name, spec]) => [
+    String(spec.code),
+    code(name),
+    spec.class,
+    spec.help,
+  ]),
+)}
+`;
+}
+
+const EXPIRY_MEMBERS = [
+  ['duration', 'seconds', '0', 'idle time after which the session is due; 0: no idle limit'],
+  [
+    'deleteSession',
+    'bool',
+    'false',
+    'when due: true ends the session, false removes its data and keeps the session and its token',
+  ],
+  ['extendOnSetAdd', 'bool', 'false', 'every writing command restarts the idle clock'],
+  ['extendOnGet', 'bool', 'false', 'every reading command restarts the idle clock'],
+  ['maxAge', 'seconds', 'none', 'time after its creation at which the session ends, whatever else'],
+] as const;
+
+function commandTable(commands: readonly [string, CommandSpec][], isData: boolean): string {
+  const head = ['op', 'command', 'body', 'result', 'own statuses', 'notes'];
+  const rows = commands.map(([name, spec]) => {
+    const notes = isData ? `${spec.summary} (${spec.access})` : spec.summary;
+    const row = [
+      String(spec.op),
+      code(name),
+      membersText(spec.params),
+      membersText(spec.result),
+      spec.statuses.length === 0 ? '-' : spec.statuses.join(', '),
+      notes,
+    ];
+    if (isData) row.splice(1, 0, String(spec.op + KV_OFFSET));
+    return row;
+  });
+  if (isData) head.splice(1, 0, 'KV op');
+  return table(head, rows);
+}
+
+function membersText(members: Members): string {
+  const entries = Object.entries(members);
+  return entries.length === 0 ? '-' : entries.map(memberText).join('<br>');
+}
+
+function memberText([name, member]: readonly [string, Member]): string {
+  return `${code(`${name}${member.optional ? '?' : ''}: ${member.type}`)} ${member.help}`;
+}
+
+export function configurationPage(): string {
+  const rows = OPTION_NAMES.map((name) => {
+    const spec = specOf(name);
+    const initial = spec.default === '' ? 'none' : code(valueText(spec, spec.default));
+    return [
+      code(`--${flagOf(name)}`),
+      code(environmentNameOf(name)),
+      code(name),
+      initial,
+      limitsOf(spec),
+      spec.help,
+    ];
+  });
+  return `# Configuration
+
+${MADE}
+
+Every setting can be given as a flag of \`sojourn serve\`, as an environment variable and as a member
+of a JSON file (\`--config FILE\`). Flags win over the environment, the environment over the file, the
+file over the defaults. Settings are read once, at the start.
+
+${table(['flag', 'environment', 'file', 'default', 'limits', 'meaning'], rows)}
+
+- Sizes are bytes. They may be written \`1048576\`, \`64KiB\`, \`1.5MiB\`, \`1GiB\`.
+- On and off are \`true\` and \`false\` in the environment and in the file. As a flag alone means on.
+- \`--shards 0\` starts as many shards as the I/O threads leave cores, at least one and at most 64, so
+  that there are no more busy threads than cores where that is possible.
+- Unknown flags, unknown \`SOJOURN_\` variables, unknown members of the file and values out of their
+  limits are reported all at once, and the server does not start (exit code 2). A file that cannot be
+  read, or an address that cannot be had, is exit code 1.
+- Kubernetes adds variables such as \`SOJOURN_PORT=tcp://...\` and \`SOJOURN_SERVICE_HOST\` to the pods
+  beside a service named \`sojourn\`. Switch them off with \`enableServiceLinks: false\`, or give the
+  service another name.
+
+An example of a file:
+
+\`\`\`json
+{ "host": "0.0.0.0", "shards": 3, "maxMemory": "4GiB", "evict": "soonest" }
+\`\`\`
+`;
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map(cellText).join(' | ')} |`;
+  return [line(head), `|${' --- |'.repeat(head.length)}`, ...rows.map(line)].join('\n');
+}
+
+/** A bar would end the cell. */
+function cellText(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
