@@ -1,0 +1,138 @@
+/**
+ * One shard alone, in this thread: what a command costs from request ring to reply ring, with many
+ * sessions, drawn at random so that few of them are in the processor's caches.
+ */
+import { randomFillSync } from 'node:crypto';
+import { ByteSpace } from '../src/core/copy.js';
+import { CATALOGUE } from '../src/protocol/catalogue.js';
+import type { Bench } from './bench.js';
+import { LocalShard } from './local-shard.js';
+import { bodyOf, ID_OFFSET, nativeProtocol } from './native-protocol.js';
+import { KEY_COUNT, TOKEN_BYTES } from './protocol.js';
+import { summaryOf } from './statistics.js';
+import { compact, percent, tableOf } from './table.js';
+
+const SESSIONS = 1_000_000;
+const SESSION_SECONDS = 3_600;
+const COMMANDS_PER_TURN = 64;
+/** A power of two. */
+const DRAWS = 1 << 20;
+const SLOT_MASK = 1023;
+const NO_TOKEN = Buffer.alloc(TOKEN_BYTES);
+const NIL_BODY = spaceOf(Buffer.from([0xc0]));
+const NEW_BODY = spaceOf(bodyOf(nativeProtocol.create(NO_TOKEN, 0, SESSION_SECONDS)));
+
+interface EngineCase {
+  readonly name: 'SH_GET' | 'SH_SET' | 'SH_TOUCH' | 'SH_GET_ALL';
+  /** By key, of which one is drawn for each command. */
+  readonly bodies: readonly ByteSpace[];
+}
+
+const byKey = (commandFor: (key: number) => Buffer): readonly ByteSpace[] =>
+  Array.from({ length: KEY_COUNT }, (_, index) => spaceOf(bodyOf(commandFor(index + 1))));
+
+const CASES: readonly EngineCase[] = [
+  { name: 'SH_GET', bodies: byKey((key) => nativeProtocol.get(NO_TOKEN, 0, key)) },
+  { name: 'SH_SET', bodies: byKey((key) => nativeProtocol.set(NO_TOKEN, 0, key)) },
+  { name: 'SH_GET_ALL', bodies: [NIL_BODY] },
+  { name: 'SH_TOUCH', bodies: [NIL_BODY] },
+];
+
+export const engine: Bench = {
+  name: 'engine',
+  summary: 'one shard in this thread, from ring to ring, with no sockets',
+
+  async run(options, output) {
+    const sessions = options.sessions === 0 ? SESSIONS : options.sessions;
+    const run = new EngineRun(sessions);
+    const startedPerSecond = run.start();
+    const bytesPerSession = run.shard.state.bytes / sessions;
+    const rates = CASES.map((): number[] => []);
+    for (let round = -1; round < options.rounds; round += 1) {
+      for (const [index, one] of CASES.entries()) {
+        const perSecond = run.measure(one, options.seconds);
+        // The first round only warms up.
+        if (round >= 0) rates[index]!.push(perSecond);
+      }
+    }
+    run.shard.close();
+    output.heading('engine', `one shard, ${sessions} sessions of three 32-byte values`);
+    output.result('engine', { sessions, case: 'SH_NEW', startedPerSecond, bytesPerSession });
+    const rows = CASES.map(({ name }, index) => {
+      const rate = summaryOf(rates[index]!);
+      output.result('engine', { sessions, case: name, commandsPerSecond: rate });
+      return [name, compact(rate.median), percent(rate.spread), nanoseconds(rate.median)];
+    });
+    output.text(
+      tableOf([
+        ['', 'commands/s', 'spread', 'ns per command'],
+        ['SH_NEW, once', compact(startedPerSecond), '', nanoseconds(startedPerSecond)],
+        ...rows,
+      ]),
+    );
+    output.text(`\n${bytesPerSession.toFixed(1)} bytes per session, as --max-memory counts them`);
+    return Promise.resolve();
+  },
+};
+
+function spaceOf(bytes: Buffer): ByteSpace {
+  return new ByteSpace(Uint8Array.from(bytes).buffer);
+}
+
+function nanoseconds(perSecond: number): string {
+  return (1e9 / perSecond).toFixed(0);
+}
+
+class EngineRun {
+  readonly shard = new LocalShard();
+  readonly #sessions: number;
+  readonly #digests: Int32Array;
+  /** Sessions in random order, drawn before the clock runs. */
+  readonly #draws: Int32Array;
+
+  constructor(sessions: number) {
+    this.#sessions = sessions;
+    this.#digests = randomFillSync(new Int32Array(sessions * 4));
+    this.#draws = Int32Array.from({ length: DRAWS }, () => Math.floor(Math.random() * sessions));
+  }
+
+  /** Starts all sessions. @returns how many a second. */
+  start(): number {
+    const startedMs = performance.now();
+    let succeeded = 0;
+    for (let index = 0; index < this.#sessions; index += 1) {
+      this.#push(CATALOGUE.SH_NEW.op, index, NEW_BODY);
+      if (index % COMMANDS_PER_TURN === COMMANDS_PER_TURN - 1) succeeded += this.shard.turn();
+    }
+    succeeded += this.shard.turn();
+    if (succeeded !== this.#sessions) throw new Error(`${succeeded} of ${this.#sessions} started`);
+    return (this.#sessions / (performance.now() - startedMs)) * 1_000;
+  }
+
+  /** @returns commands per second. */
+  measure({ name, bodies }: EngineCase, seconds: number): number {
+    const { op } = CATALOGUE[name];
+    const startedMs = performance.now();
+    let commands = 0;
+    let succeeded = 0;
+    let elapsedMs = 0;
+    while (elapsedMs < seconds * 1_000) {
+      for (let count = 0; count < COMMANDS_PER_TURN; count += 1) {
+        const index = this.#draws[(commands + count) & (DRAWS - 1)]!;
+        this.#push(op, index, bodies[count % bodies.length]!);
+      }
+      succeeded += this.shard.turn();
+      commands += COMMANDS_PER_TURN;
+      elapsedMs = performance.now() - startedMs;
+    }
+    if (succeeded !== commands) throw new Error(`${name}: ${commands - succeeded} commands failed`);
+    return (commands / elapsedMs) * 1_000;
+  }
+
+  #push(op: number, index: number, body: ByteSpace): void {
+    const digestAt = index * 4;
+    const slot = this.#digests[digestAt]! & SLOT_MASK;
+    const id = ID_OFFSET + index;
+    this.shard.push({ op, id, digests: this.#digests, digestAt, slot, body });
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Memory per session: resident memory of the server's process over that of the empty server, after
+ * sessions of three 32-byte values with an expiry were started over the socket; and what is given
+ * back once all of them are ended.
+ */
+import { randomFillSync } from 'node:crypto';
+import type { Bench, Output } from './bench.js';
+import { Caller } from './caller.js';
+import { fill } from './fill.js';
+import { delay } from './load.js';
+import type { BenchOptions } from './options.js';
+import { TOKEN_BYTES } from './protocol.js';
+import { protocolOf, sessionServers, startTarget, type SessionServer } from './servers.js';
+import { compact, tableOf } from './table.js';
+import { residentBytes } from './thread-times.js';
+
+const SESSIONS = 1_000_000;
+const SESSION_SECONDS = 3_600;
+/** For the server to give back what it only needed while it worked. */
+const SETTLE_MS = 3_000;
+const MIB = 1024 * 1024;
+
+interface Footprint {
+  readonly target: SessionServer;
+  readonly emptyBytes: number;
+  readonly fullBytes: number;
+  readonly endedBytes: number;
+  readonly sessionsPerSecond: number;
+}
+
+export const memory: Bench = {
+  name: 'memory',
+  summary: 'resident bytes per session, beside Redis',
+
+  async run(options, output) {
+    const sessions = options.sessions === 0 ? SESSIONS : options.sessions;
+    const prints: Footprint[] = [];
+    for (const target of sessionServers(options.targets)) {
+      prints.push(await footprintOf(target, sessions, options, output));
+    }
+    output.heading('memory', `${sessions} sessions of three 32-byte values with an expiry`);
+    const mib = (bytes: number): string => (bytes / MIB).toFixed(1);
+    const perSession = (one: Footprint): number => (one.fullBytes - one.emptyBytes) / sessions;
+    output.text(
+      tableOf([
+        ['', 'empty MiB', 'full MiB', 'all ended MiB', 'bytes per session', 'started per s'],
+        ...prints.map((one) => [
+          one.target,
+          mib(one.emptyBytes),
+          mib(one.fullBytes),
+          mib(one.endedBytes),
+          perSession(one).toFixed(1),
+          compact(one.sessionsPerSecond),
+        ]),
+      ]),
+    );
+    for (const one of prints) {
+      const bytesPerSession = perSession(one);
+      output.result('memory', {
+        ...one,
+        sessions,
+        bytesPerSession,
+        serverFlags: options.serverFlags,
+      });
+    }
+  },
+};
+
+async function footprintOf(
+  target: SessionServer,
+  sessions: number,
+  options: BenchOptions,
+  output: Output,
+): Promise<Footprint> {
+  const protocol = protocolOf(target);
+  const { pid, port } = await startTarget(target, options.serverFlags);
+  await delay(SETTLE_MS);
+  const emptyBytes = residentBytes(pid);
+  const tokens = randomFillSync(Buffer.alloc(sessions * TOKEN_BYTES));
+  const startedMs = performance.now();
+  await fill({ port, protocol, sessions, tokens, secondsOf: () => SESSION_SECONDS });
+  const sessionsPerSecond = (sessions / (performance.now() - startedMs)) * 1_000;
+  await delay(SETTLE_MS);
+  const fullBytes = residentBytes(pid);
+  output.progress(`${target}: filled`);
+
+  const caller = await Caller.open(port, protocol);
+  const live = protocol.liveFrom(await caller.call(protocol.countLive()));
+  if (live !== sessions) throw new Error(`${target} has ${live} sessions of ${sessions}`);
+  await caller.call(protocol.endAll());
+  caller.close();
+  await delay(SETTLE_MS);
+  return { target, emptyBytes, fullBytes, endedBytes: residentBytes(pid), sessionsPerSecond };
+}

@@ -1,0 +1,91 @@
+/**
+ * Child processes of the bench: started, waited for by the line they print when ready, stopped in
+ * any case. Only what was started here is ever signalled.
+ */
+import { fork, spawn, type ChildProcess } from 'node:child_process';
+
+const READY_MS_MAX = 30_000;
+const STOP_MS_MAX = 15_000;
+const OUTPUT_KEPT = 4_000;
+
+export interface StartOptions {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The line of standard output that says the server listens; its first group is the port. */
+  readonly readyLine: RegExp;
+}
+
+export interface RunningServer {
+  readonly pid: number;
+  /** The first group of readyLine; NaN if it has none. */
+  readonly port: number;
+}
+
+const children = new Set<ChildProcess>();
+let isStopping = false;
+
+export async function startServer(options: StartOptions): Promise<RunningServer> {
+  const child = spawn(options.command, options.args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  children.add(child);
+  let output = '';
+  let errors = '';
+  let isReady = false;
+  child.stderr.on('data', (bytes: Buffer) => {
+    errors = (errors + bytes.toString()).slice(-OUTPUT_KEPT);
+  });
+  return new Promise((resolve, reject) => {
+    const fail = (reason: string): void => {
+      clearTimeout(timer);
+      reject(new Error(`${options.name}: ${reason}\n${output}${errors}`.trimEnd()));
+    };
+    const timer = setTimeout(() => {
+      fail(`not ready after ${READY_MS_MAX / 1_000} s`);
+    }, READY_MS_MAX);
+    child.on('error', (error) => fail(error.message));
+    child.on('exit', (code, signal) => {
+      children.delete(child);
+      if (isReady && !isStopping)
+        console.error(`${options.name} ended: ${code ?? signal}\n${errors}`);
+      fail(`ended before it was ready: ${code ?? signal}`);
+    });
+    child.stdout.on('data', (bytes: Buffer) => {
+      output = (output + bytes.toString()).slice(-OUTPUT_KEPT);
+      const ready = options.readyLine.exec(output);
+      if (ready === null || child.pid === undefined) return;
+      clearTimeout(timer);
+      isReady = true;
+      resolve({ pid: child.pid, port: Number(ready[1]) });
+    });
+  });
+}
+
+/** Starts a script of this folder with a message channel. */
+export function startScript(script: URL): ChildProcess {
+  const child = fork(script, { execArgv: [] });
+  children.add(child);
+  child.on('exit', () => children.delete(child));
+  return child;
+}
+
+/** Ends all that runs, politely at first, and waits for it. */
+export async function stopAll(): Promise<void> {
+  isStopping = true;
+  await Promise.all([...children].map(stop));
+}
+
+function stop(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
+    child.once('exit', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    child.kill('SIGTERM');
+  });
+}
+
+/** For the last moment of the bench's own life, when nothing can be waited for. */
+export function killAll(): void {
+  for (const child of children) child.kill('SIGKILL');
+}

@@ -1,0 +1,101 @@
+import { encodeIntoCompressedBase64 } from 'hdr-histogram-js';
+import { describe, expect, test } from 'vitest';
+import type { RunReport } from '../../../native-free-bench/generator-messages.js';
+import { newLatencyHistogram } from '../../../native-free-bench/load.js';
+import { roundFrom } from '../../../native-free-bench/round.js';
+import { median, pairedRatio, summaryOf } from '../../../native-free-bench/statistics.js';
+import { compact, percent, tableOf } from '../../../native-free-bench/table.js';
+import { Tape } from '../../../native-free-bench/tape.js';
+import { cpuUsFromStat, threadTimesBetween } from '../../../native-free-bench/thread-times.js';
+
+describe('statistics', () => {
+  test.each([
+    [[3], 3],
+    [[5, 1, 3], 3],
+    [[10, 9, 1, 2], 5.5],
+  ])('median of %j is %d', (values, expected) => {
+    expect(median(values)).toBe(expected);
+  });
+
+  test('summaryOf gives the spread as half the range over the median', () => {
+    expect(summaryOf([90, 100, 120])).toEqual({ median: 100, min: 90, max: 120, spread: 0.15 });
+  });
+
+  test('pairedRatio compares rounds that ran next to each other', () => {
+    // The machine was twice as slow in the second round, for both.
+    expect(pairedRatio([100, 50, 100], [200, 100, 200])).toBe(0.5);
+  });
+});
+
+describe('table', () => {
+  test('aligns the first column left and the others right', () => {
+    expect(tableOf([['', 'ab'], ['row', '1'], []])).toBe('     ab\nrow   1\n');
+  });
+
+  test.each([
+    [12, '12'],
+    [1_234, '1.2k'],
+    [123_456, '123k'],
+    [1_234_567, '1.23M'],
+  ])('writes %d as %s', (value, text) => {
+    expect(compact(value)).toBe(text);
+  });
+
+  test('writes a spread as percent', () => {
+    expect(percent(0.084)).toBe('±8%');
+  });
+});
+
+describe('roundFrom', () => {
+  const reportOf = (commands: number, latencyUs: number): RunReport => {
+    const histogram = newLatencyHistogram();
+    histogram.recordValue(latencyUs);
+    return {
+      type: 'ran',
+      commands,
+      seconds: 2,
+      failures: 1,
+      threads: [{ tid: 7, name: 'node', cpuUs: 1_000_000 }],
+      ownCpuUs: 400,
+      latencyUs: encodeIntoCompressedBase64(histogram),
+    };
+  };
+
+  test('adds up the generators and divides the CPU time by all commands', () => {
+    const round = roundFrom([reportOf(1_000, 100), { ...reportOf(3_000, 300), threads: [] }]);
+    expect(round.perSecond).toBe(2_000);
+    expect(round.failures).toBe(2);
+    expect(round.threads).toEqual([{ tid: 7, name: 'node', usPerCommand: 250 }]);
+    expect(round.serverUsPerCommand).toBe(250);
+    expect(round.generatorUsPerCommand).toBe(0.2);
+    expect([round.p50Us, round.p99Us]).toEqual([100, 300]);
+  });
+});
+
+describe('thread times', () => {
+  test('cpuUsFromStat reads user and system time after a name with spaces and brackets', () => {
+    const stat = '12 (a b) c) S 1 1 1 0 -1 4194304 10 0 0 0 25 5 0 0 20 0 7 0 173266';
+    expect(cpuUsFromStat(stat)).toBe(300_000);
+  });
+
+  test('threadTimesBetween leaves out threads that were not there before', () => {
+    const before = [{ tid: 1, name: 'node', cpuUs: 100 }];
+    const after = [
+      { tid: 1, name: 'node', cpuUs: 150 },
+      { tid: 2, name: 'new', cpuUs: 20 },
+    ];
+    expect(threadTimesBetween(before, after)).toEqual([{ tid: 1, name: 'node', cpuUs: 50 }]);
+  });
+});
+
+describe('Tape', () => {
+  test('gives any run of messages as one view', () => {
+    const tape = new Tape([Buffer.from('aa'), Buffer.from('bb'), Buffer.from('cc')]);
+    expect(tape.messages).toBe(3);
+    expect(tape.view(1, 2).toString()).toBe('bbcc');
+  });
+
+  test('refuses messages of unequal size', () => {
+    expect(() => new Tape([Buffer.from('aa'), Buffer.from('b')])).toThrow('differ in size');
+  });
+});
