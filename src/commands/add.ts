@@ -14,7 +14,7 @@ export const add: Command = {
 
   execute(context, row) {
     const { body, state, reply } = context;
-    if (isTooLarge(context, row, state.keys.bytesBoundOf(row))) {
+    if (isTooLarge(context, row, state.keys.bytesBoundOf(row), false)) {
       refuseTooLarge(context);
       return;
     }

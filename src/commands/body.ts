@@ -36,6 +36,8 @@ const TOO_LARGE = STATUSES.TOO_LARGE.code;
 const PARAMETERS_MAX = 8;
 const NIL_BYTE = 0xc0;
 const ABSENT = -1;
+const NO_FAULT = PARAMETERS_MAX;
+const CUT_SHORT = 'the body is cut short or not msgpack';
 
 export class Body {
   readonly limits: Limits;
@@ -53,6 +55,10 @@ export class Body {
   readonly #ends = new Int32Array(PARAMETERS_MAX);
   /** The first size that was out of range; types come first. */
   #sizeStatus: number = OK;
+  #sizeDetail = '';
+  /** The alphabetically first parameter of a wrong type, and the status for it. */
+  #typeFault = NO_FAULT;
+  #typeStatus: number = OK;
 
   constructor(limits: Limits, space: ByteSpace) {
     this.limits = limits;
@@ -64,19 +70,17 @@ export class Body {
     this.space = space;
     if (this.keys.count > 0) this.keys.clear();
     this.#sizeStatus = OK;
+    this.#typeFault = NO_FAULT;
     for (let index = 0; index < parameters.length; index += 1) this.#starts[index] = ABSENT;
-    const status = this.#locate(parameters, start, end);
+    const status = this.#read(parameters, start, end);
     if (status !== OK) return status;
     for (let index = 0; index < parameters.length; index += 1) {
-      const parameter = parameters[index]!;
-      if (this.#starts[index] === ABSENT) {
-        if (!parameter.isRequired) continue;
-        this.detail = `${parameter.name} is missing`;
-        return MISSING_PARAMETER;
-      }
-      const checked = this.#check(parameter, this.#starts[index]!, this.#ends[index]!);
-      if (checked !== OK) return checked;
+      if (index === this.#typeFault) return this.#typeStatus;
+      if (this.#starts[index] !== ABSENT || !parameters[index]!.isRequired) continue;
+      this.detail = `${parameters[index]!.name} is missing`;
+      return MISSING_PARAMETER;
     }
+    if (this.#sizeStatus !== OK) this.detail = this.#sizeDetail;
     return this.#sizeStatus;
   }
 
@@ -102,29 +106,30 @@ export class Body {
     return this.#ends[index]! - this.textAt(index);
   }
 
-  #locate(parameters: Parameters, start: number, end: number): number {
+  /** One pass over the body: finds the parameters and checks each where it lies. */
+  #read(parameters: Parameters, start: number, end: number): number {
     if (start === end || (end - start === 1 && this.space.bytes[start] === NIL_BYTE)) return OK;
     if (!isMapByte(this.space.bytes[start]!)) return this.#malformed('the body is not a map');
     const headerBytes = containerHeaderBytes(this.space.bytes[start]!);
-    if (start + headerBytes > end) return this.#malformed('the body is cut short');
+    if (start + headerBytes > end) return this.#malformed(CUT_SHORT);
     const pairs = containerCount(this.space, start);
     let at = start + headerBytes;
     for (let pair = 0; pair < pairs; pair += 1) {
-      const nameEnd = skipItem(this.space, at, end, WALK_DEPTH_MAX);
-      if (nameEnd < 0) return this.#malformed('the body is cut short or not msgpack');
-      // One more level than a value may have, for the map of keys that holds the values.
-      const valueEnd = skipItem(this.space, nameEnd, end, WALK_DEPTH_MAX);
-      if (valueEnd === TOO_DEEP) {
+      const valueAt = skipItem(this.space, at, end, WALK_DEPTH_MAX);
+      if (valueAt < 0 || valueAt >= end) return this.#malformed(CUT_SHORT);
+      const index = this.#indexOf(parameters, at, valueAt);
+      if (index >= 0) {
+        at = this.#check(index, parameters[index]!, valueAt, end);
+        this.#starts[index] = valueAt;
+        this.#ends[index] = at;
+      } else {
+        at = skipItem(this.space, valueAt, end, WALK_DEPTH_MAX);
+      }
+      if (at === TOO_DEEP) {
         this.detail = 'a value nests too deeply';
         return WRONG_VALUE;
       }
-      if (valueEnd === MALFORMED) return this.#malformed('the body is cut short or not msgpack');
-      const index = this.#indexOf(parameters, at, nameEnd);
-      if (index >= 0) {
-        this.#starts[index] = nameEnd;
-        this.#ends[index] = valueEnd;
-      }
-      at = valueEnd;
+      if (at === MALFORMED) return this.#malformed(CUT_SHORT);
     }
     return at === end ? OK : this.#malformed('bytes follow the body');
   }
@@ -144,83 +149,100 @@ export class Body {
     return -1;
   }
 
-  #check(parameter: Parameter, at: number, end: number): number {
+  /** @returns the offset behind the parameter's value, MALFORMED or TOO_DEEP. */
+  #check(index: number, parameter: Parameter, at: number, end: number): number {
     const first = this.space.bytes[at]!;
     switch (parameter.type) {
       case 'keys':
-        return isArrayByte(first) ? this.#checkKeys(at, end) : this.#wrongType(parameter, 'an array');
+        if (isArrayByte(first)) return this.#checkKeys(index, at, end);
+        return this.#wrongType(index, `${parameter.name} must be an array`, at, end);
       case 'map':
-        return isMapByte(first) ? this.#checkMap(at, end) : this.#wrongType(parameter, 'a map');
+        if (isMapByte(first)) return this.#checkMap(index, at, end);
+        return this.#wrongType(index, `${parameter.name} must be a map`, at, end);
       case 'str':
-        return isStrByte(first) ? OK : this.#wrongType(parameter, 'a string');
+        if (isStrByte(first)) return skipItem(this.space, at, end, WALK_DEPTH_MAX);
+        return this.#wrongType(index, `${parameter.name} must be a string`, at, end);
       case 'bool':
-        return first === 0xc2 || first === 0xc3 ? OK : this.#wrongType(parameter, 'true or false');
+        if (first === 0xc2 || first === 0xc3) return at + 1;
+        return this.#wrongType(index, `${parameter.name} must be true or false`, at, end);
       case 'expiry':
       case 'expiryOrNil':
-        if (first === NIL_BYTE && parameter.type === 'expiryOrNil') return OK;
-        if (!isMapByte(first)) return this.#wrongType(parameter, 'a map');
-        return this.#checkExpiry(at, end);
+        if (first === NIL_BYTE && parameter.type === 'expiryOrNil') return at + 1;
+        if (isMapByte(first)) return this.#checkExpiry(index, at, end);
+        return this.#wrongType(index, `${parameter.name} must be a map`, at, end);
       default:
         throw new Error(`no check for parameters of type ${parameter.type}`);
     }
   }
 
-  #checkExpiry(at: number, end: number): number {
+  #checkExpiry(index: number, at: number, limit: number): number {
+    const end = skipItem(this.space, at, limit, WALK_DEPTH_MAX);
+    if (end < 0) return end;
     const { status, detail } = decodeExpiry(this.space, at, end, this.isLenient, this.expiry);
-    if (status === OK) return OK;
-    this.detail = detail;
-    if (status !== WRONG_VALUE) return status;
-    this.#refuseSize(status, detail);
-    return OK;
+    if (status === WRONG_VALUE) this.#refuseSize(status, detail);
+    else if (status !== OK) this.#fault(index, status, detail);
+    return end;
   }
 
-  #checkKeys(at: number, end: number): number {
+  #checkKeys(index: number, at: number, end: number): number {
+    const headerBytes = containerHeaderBytes(this.space.bytes[at]!);
+    if (at + headerBytes > end) return MALFORMED;
     const count = containerCount(this.space, at);
-    let offset = at + containerHeaderBytes(this.space.bytes[at]!);
+    let offset = at + headerBytes;
+    this.keys.clear();
     this.isListEmpty = count === 0;
     if (count > this.limits.keysMax) this.#refuseKeyCount();
     for (let item = 0; item < count; item += 1) {
-      const first = this.space.bytes[offset]!;
       const next = skipItem(this.space, offset, end, WALK_DEPTH_MAX);
+      if (next < 0) return next;
+      const first = this.space.bytes[offset]!;
       if (isStrByte(first)) {
         const keyAt = offset + strHeaderBytes(first);
         if (next - keyAt > this.limits.keyBytesMax) this.#refuseKeySize();
         else if (this.#sizeStatus === OK) this.keys.add(keyAt, next - keyAt, 0, 0);
       } else if (!this.isLenient) {
-        this.detail = 'keys holds an item that is not a string';
-        return WRONG_TYPE;
+        this.#fault(index, WRONG_TYPE, 'keys holds an item that is not a string');
       }
       offset = next;
     }
-    return OK;
+    return offset;
   }
 
-  #checkMap(at: number, end: number): number {
+  #checkMap(index: number, at: number, end: number): number {
+    const headerBytes = containerHeaderBytes(this.space.bytes[at]!);
+    if (at + headerBytes > end) return MALFORMED;
     const count = containerCount(this.space, at);
-    let offset = at + containerHeaderBytes(this.space.bytes[at]!);
+    let offset = at + headerBytes;
+    this.keys.clear();
     if (count > this.limits.keysMax) this.#refuseKeyCount();
     for (let item = 0; item < count; item += 1) {
-      const first = this.space.bytes[offset]!;
       const valueAt = skipItem(this.space, offset, end, WALK_DEPTH_MAX);
-      if (!isStrByte(first)) {
-        this.detail = 'keys holds a key that is not a string';
-        return WRONG_TYPE;
-      }
-      const keyAt = offset + strHeaderBytes(first);
-      offset = skipItem(this.space, valueAt, end, this.limits.valueDepthMax);
-      if (offset === TOO_DEEP) {
-        this.#refuseSize(WRONG_VALUE, `a value nests deeper than ${this.limits.valueDepthMax}`);
-        offset = skipItem(this.space, valueAt, end, WALK_DEPTH_MAX);
-      }
-      const keyBytes = valueAt - keyAt;
-      if (keyBytes > this.limits.keyBytesMax) this.#refuseKeySize();
-      else if (!isUtf8(this.space.bytes, keyAt, valueAt)) {
-        this.#refuseSize(WRONG_VALUE, 'a key is not UTF-8');
-      } else if (this.#sizeStatus === OK) {
-        this.keys.add(keyAt, keyBytes, valueAt, offset - valueAt);
-      }
+      if (valueAt < 0) return valueAt;
+      const next = this.#skipValue(valueAt, end);
+      if (next < 0) return next;
+      const first = this.space.bytes[offset]!;
+      if (isStrByte(first)) this.#addPair(offset + strHeaderBytes(first), valueAt, next);
+      else this.#fault(index, WRONG_TYPE, 'keys holds a key that is not a string');
+      offset = next;
     }
-    return OK;
+    return offset;
+  }
+
+  /** The offset behind a value; one that nests deeper than allowed is noted. */
+  #skipValue(at: number, end: number): number {
+    const next = skipItem(this.space, at, end, this.limits.valueDepthMax);
+    if (next !== TOO_DEEP) return next;
+    this.#refuseSize(WRONG_VALUE, `a value nests deeper than ${this.limits.valueDepthMax}`);
+    return skipItem(this.space, at, end, WALK_DEPTH_MAX);
+  }
+
+  #addPair(keyAt: number, valueAt: number, end: number): void {
+    if (valueAt - keyAt > this.limits.keyBytesMax) this.#refuseKeySize();
+    else if (!isUtf8(this.space.bytes, keyAt, valueAt)) {
+      this.#refuseSize(WRONG_VALUE, 'a key is not UTF-8');
+    } else if (this.#sizeStatus === OK) {
+      this.keys.add(keyAt, valueAt - keyAt, valueAt, end - valueAt);
+    }
   }
 
   #refuseKeyCount(): void {
@@ -234,12 +256,21 @@ export class Body {
   #refuseSize(status: number, detail: string): void {
     if (this.#sizeStatus !== OK) return;
     this.#sizeStatus = status;
-    this.detail = detail;
+    this.#sizeDetail = detail;
   }
 
-  #wrongType(parameter: Parameter, expected: string): number {
-    this.detail = `${parameter.name} must be ${expected}`;
-    return WRONG_TYPE;
+  /** Notes the fault, and says where the value ends nevertheless. */
+  #wrongType(index: number, detail: string, at: number, end: number): number {
+    this.#fault(index, WRONG_TYPE, detail);
+    return skipItem(this.space, at, end, WALK_DEPTH_MAX);
+  }
+
+  /** Of several faults the one of the alphabetically first parameter counts. */
+  #fault(index: number, status: number, detail: string): void {
+    if (index > this.#typeFault) return;
+    this.#typeFault = index;
+    this.#typeStatus = status;
+    this.detail = detail;
   }
 
   #malformed(detail: string): number {

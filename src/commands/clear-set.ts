@@ -15,7 +15,7 @@ export const clearSet: Command = {
 
   execute(context, row) {
     const { state, reply } = context;
-    if (isTooLarge(context, row, 0)) {
+    if (isTooLarge(context, row, 0, true)) {
       refuseTooLarge(context);
       return;
     }

@@ -23,7 +23,7 @@ export interface Command {
   readonly name: CommandName;
   /** session: runs on a live session or is refused with 100. none: there is no session to find. */
   readonly needs: 'session' | 'none';
-  /** Whether it can take memory, and so is refused with 205 when there is none. */
+  /** Whether the session can grow by it, and so it is refused with 205 when there is no memory. */
   readonly grows: boolean;
   /** @returns OK or the status to refuse with, its reason in body.detail. */
   readonly validate?: (context: CommandContext) => number;
@@ -46,6 +46,6 @@ export interface CommandContext {
   raw: ByteSpace;
   rawStart: number;
   rawEnd: number;
-  /** Says whether one more session may start; counts a refusal. */
-  mayCreate(): boolean;
+  /** Makes room for one more session with the body's keys: '' if there is, else why not. */
+  makeRoom(): string;
 }

@@ -5,7 +5,12 @@
  */
 import { copyBytes } from '../core/copy.js';
 import { STATUSES } from '../core/statuses.js';
-import { arrayHeaderBytes, putArrayHeader, putStrHeader, strBytes } from '../protocol/msgpack-put.js';
+import {
+  arrayHeaderBytes,
+  putArrayHeader,
+  putStrHeader,
+  strBytes,
+} from '../protocol/msgpack-put.js';
 import type { Command } from './command.js';
 import { CONTAINS } from './names.js';
 

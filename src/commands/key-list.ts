@@ -39,7 +39,8 @@ export class KeyList {
 
   /** Moves an item to the front part of the list, where a command gathers those it wants. */
   keep(index: number, to: number): void {
-    if (index !== to) this.#items.copyWithin(to * ITEM_WORDS, index * ITEM_WORDS, (index + 1) * ITEM_WORDS);
+    if (index !== to)
+      this.#items.copyWithin(to * ITEM_WORDS, index * ITEM_WORDS, (index + 1) * ITEM_WORDS);
   }
 
   keyAt(index: number): number {

@@ -28,7 +28,7 @@ const SHARED_PARAMETER = parameterIndex('SH_NEW', 'shared');
 export const newSession: Command = {
   name: 'SH_NEW',
   needs: 'none',
-  grows: true,
+  grows: false, // a session that exists
 
   validate({ body }) {
     if (body.isTrue(SHARED_PARAMETER) && !body.has(NAME_PARAMETER)) {
@@ -45,12 +45,13 @@ export const newSession: Command = {
       refuseTaken(context, isShared);
       return;
     }
-    if (isTooLarge(context, NIL, 0)) {
+    if (isTooLarge(context, NIL, 0, true)) {
       refuseTooLarge(context);
       return;
     }
-    if (!context.mayCreate()) {
-      reply.refuse(STATUSES.MEMORY_LIMIT.code, 'the session limit is reached');
+    const refusal = context.makeRoom();
+    if (refusal !== '') {
+      reply.refuse(STATUSES.MEMORY_LIMIT.code, refusal);
       return;
     }
     startSession(context, isShared, EXPIRY_PARAMETER);

@@ -19,7 +19,7 @@ const NAME_PARAMETER = parameterIndex('SH_OPEN', 'name');
 export const open: Command = {
   name: 'SH_OPEN',
   needs: 'none',
-  grows: true,
+  grows: false, // a session that exists
 
   validate({ body }) {
     return validateName(body, NAME_PARAMETER);
@@ -34,12 +34,13 @@ export const open: Command = {
       return;
     }
     if (!isThere) {
-      if (isTooLarge(context, NIL, 0)) {
+      if (isTooLarge(context, NIL, 0, true)) {
         refuseTooLarge(context);
         return;
       }
-      if (!context.mayCreate()) {
-        reply.refuse(STATUSES.MEMORY_LIMIT.code, 'the session limit is reached');
+      const refusal = context.makeRoom();
+      if (refusal !== '') {
+        reply.refuse(STATUSES.MEMORY_LIMIT.code, refusal);
         return;
       }
       startSession(context, true, EXPIRY_PARAMETER);

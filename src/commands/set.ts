@@ -14,7 +14,7 @@ export const set: Command = {
 
   execute(context, row) {
     const { state, reply } = context;
-    if (isTooLarge(context, row, state.keys.bytesBoundOf(row))) {
+    if (isTooLarge(context, row, state.keys.bytesBoundOf(row), true)) {
       refuseTooLarge(context);
       return;
     }

@@ -1,6 +1,28 @@
 /** Steps that the writing commands share. */
 import { STATUSES } from '../core/statuses.js';
+import { NIL } from '../memory/shared-memory.js';
+import { SMALL_BYTES_MAX, SMALL_KEYS_MAX } from '../state/small-records.js';
+import { keyHeaderBytesOf } from '../state/stored-key.js';
 import type { CommandContext } from './command.js';
+
+/** Header, extras, first buckets of an index, and a small record that moves up a size class. */
+const SESSION_BOUND_BYTES = 768;
+/** A key of a big session beside its bytes: entry, index, block header, rounding to 8 bytes. */
+const KEY_BOUND_BYTES = 64;
+
+/** What the body's keys can take at most, beside what the session has. NIL: with a new session. */
+export function growthBound(context: CommandContext, row: number): number {
+  const { body, state } = context;
+  const list = body.keys;
+  // Size classes are at most 1/16 apart.
+  const bytes = SESSION_BOUND_BYTES + list.pairsBytes + (list.pairsBytes >>> 4);
+  const keys = row === NIL ? 0 : state.keys.countOf(row);
+  const held = row === NIL ? 0 : state.keys.bytesBoundOf(row);
+  const isSmall = keys + list.count <= SMALL_KEYS_MAX && held + list.pairsBytes <= SMALL_BYTES_MAX;
+  if (isSmall) return bytes;
+  // Keys of a small session that becomes big are placed anew, too.
+  return bytes + (list.count + Math.min(keys, SMALL_KEYS_MAX)) * KEY_BOUND_BYTES;
+}
 
 /** Stores all keys of the body, one record placement for all of them where the session is small. */
 export function storeKeys(context: CommandContext, row: number): void {
@@ -28,18 +50,25 @@ export function storeKey(context: CommandContext, row: number, index: number): v
 
 /**
  * Whether the session may take the body's keys: exact only where the bound is passed, so that the
- * usual write pays nothing. `keptBytes` is what the session holds besides.
+ * usual write pays nothing. `keptBytes` is what the session holds besides; `replaces` says whether
+ * keys that are there get the body's values or keep theirs.
  */
-export function isTooLarge(context: CommandContext, row: number, keptBytes: number): boolean {
+export function isTooLarge(
+  context: CommandContext,
+  row: number,
+  keptBytes: number,
+  replaces: boolean,
+): boolean {
   const { body, state, limits } = context;
-  if (keptBytes + body.keys.pairsBytes <= limits.sessionBytesMax) return false;
+  const list = body.keys;
+  if (keptBytes + list.pairsBytes <= limits.sessionBytesMax) return false;
   let added = 0;
-  for (let index = 0; index < body.keys.count; index += 1) {
-    added += body.keys.keyBytes(index) + body.keys.valueBytes(index);
-    const keyAt = body.keys.keyAt(index);
-    if (keptBytes > 0 && state.keys.find(row, body.space, keyAt, body.keys.keyBytes(index))) {
-      added -= state.keys.foundBytes;
-    }
+  for (let index = 0; index < list.count; index += 1) {
+    const keyBytes = list.keyBytes(index);
+    const isThere = keptBytes > 0 && state.keys.find(row, body.space, list.keyAt(index), keyBytes);
+    if (isThere && !replaces) continue;
+    added += keyHeaderBytesOf(keyBytes) + keyBytes + list.valueBytes(index);
+    if (isThere) added -= state.keys.foundBytes;
   }
   return keptBytes + added > limits.sessionBytesMax;
 }

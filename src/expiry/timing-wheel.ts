@@ -36,6 +36,10 @@ const START_DOUBLE = TICK_DOUBLE + 1;
 /** Ticks that one bucket of each level spans. */
 const SPANS = [1, 256, 256 ** 2, 256 ** 3, 256 ** 4, 256 ** 5, 256 ** 6] as const;
 
+/** Rows compared in search of the nearest deadline: of one bucket, and in all (about 1 ms). */
+const BUCKET_LOOKS = 256;
+const LOOKS_MAX = 16_384;
+
 /** In a row's previous word: not on the wheel. Below it: first of bucket -2 - previous. */
 const UNFILED = -1;
 
@@ -136,31 +140,47 @@ export class TimingWheel {
     return touched;
   }
 
-  /** Any row of the bucket that comes up first, or NIL: for eviction. */
+  /**
+   * The row whose deadline is nearest, or NIL: for eviction. Rows that have been extended since they
+   * were filed are filed again on the way, so each extension is paid for once. It is the nearest of
+   * the first rows of its bucket only where that has more than BUCKET_LOOKS.
+   */
   soonest(): number {
-    const tick = this.#doubles[TICK_DOUBLE]!;
-    for (let level = 0; level < LEVELS; level += 1) {
-      const digit = this.#digit(tick, level);
-      const found = this.#nextDigit(level, digit);
-      if (found >= 0) return this.#soonestOf(level * BUCKETS + found);
+    let nearest = NIL;
+    let nearestMs = Infinity;
+    for (let looks = 0; looks < LOOKS_MAX;) {
+      const bucket = this.#firstBucket();
+      if (bucket < 0) break;
+      let row = this.#control[WHEEL_WORD + bucket]! - 1;
+      let isFiledRight = false;
+      for (let here = 0; here < BUCKET_LOOKS && row !== NIL; here += 1, looks += 1) {
+        const next = this.#rows.wordsOf(row)[this.#rows.wordAt(row) + this.#next]!;
+        const deadlineMs = this.#deadlineOf(row);
+        if (deadlineMs < nearestMs) {
+          nearest = row;
+          nearestMs = deadlineMs;
+        }
+        if (this.#bucketOf(deadlineMs) === bucket) isFiledRight = true;
+        else this.#refile(row);
+        row = next;
+      }
+      if (isFiledRight) break;
     }
-    return NIL;
+    return nearest;
   }
 
-  /** The nearest deadline among the first rows of a bucket: coarse buckets can be long. */
-  #soonestOf(bucket: number): number {
-    let row = this.#control[WHEEL_WORD + bucket]! - 1;
-    let best = row;
-    let bestMs = Infinity;
-    for (let looked = 0; looked < 64 && row !== NIL; looked += 1) {
-      const deadlineMs = this.#deadlineOf(row);
-      if (deadlineMs < bestMs) {
-        best = row;
-        bestMs = deadlineMs;
-      }
-      row = this.#rows.wordsOf(row)[this.#rows.wordAt(row) + this.#next]!;
+  #firstBucket(): number {
+    const tick = this.#doubles[TICK_DOUBLE]!;
+    for (let level = 0; level < LEVELS; level += 1) {
+      const found = this.#nextDigit(level, this.#digit(tick, level));
+      if (found >= 0) return level * BUCKETS + found;
     }
-    return best;
+    return -1;
+  }
+
+  #refile(row: number): void {
+    this.#unlink(row);
+    this.#file(row);
   }
 
   /** A bucket whose time has come and that is not empty, the coarsest first, or -1. */
@@ -208,17 +228,18 @@ export class TimingWheel {
     return touched;
   }
 
-  #file(row: number): void {
+  /** Where a deadline belongs at the current tick. */
+  #bucketOf(deadlineMs: number): number {
     const tick = this.#doubles[TICK_DOUBLE]!;
-    const due = Math.ceil(this.#deadlineOf(row) - this.#doubles[START_DOUBLE]!);
-    let bucket = this.#digit(tick, 0);
-    if (due > tick) {
-      let level = 0;
-      while (Math.floor(due / SPANS[level + 1]!) !== Math.floor(tick / SPANS[level + 1]!)) {
-        level += 1;
-      }
-      bucket = level * BUCKETS + this.#digit(due, level);
-    }
+    const due = Math.ceil(deadlineMs - this.#doubles[START_DOUBLE]!);
+    if (due <= tick) return this.#digit(tick, 0);
+    let level = 0;
+    while (Math.floor(due / SPANS[level + 1]!) !== Math.floor(tick / SPANS[level + 1]!)) level += 1;
+    return level * BUCKETS + this.#digit(due, level);
+  }
+
+  #file(row: number): void {
+    const bucket = this.#bucketOf(this.#deadlineOf(row));
     const head = this.#control[WHEEL_WORD + bucket]!;
     const words = this.#rows.wordsOf(row);
     const at = this.#rows.wordAt(row);
@@ -247,7 +268,7 @@ export class TimingWheel {
 
   /** The smallest digit from `from` on whose bucket of the level is not empty, or -1. */
   #nextDigit(level: number, from: number): number {
-    for (let digit = from; digit < BUCKETS; ) {
+    for (let digit = from; digit < BUCKETS;) {
       const word = this.#control[BITMAP_WORD + level * 8 + (digit >>> 5)]! >>> (digit & 31);
       if (word !== 0) return digit + 31 - Math.clz32(word & -word);
       digit = (digit | 31) + 1;

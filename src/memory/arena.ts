@@ -94,7 +94,9 @@ export class Arena {
   }
 
   payloadAt(pointer: number): number {
-    return (pointer & CELL_MASK) * this.#poolOf(pointer >>> CELL_BITS).cellBytes + BLOCK_HEADER_BYTES;
+    return (
+      (pointer & CELL_MASK) * this.#poolOf(pointer >>> CELL_BITS).cellBytes + BLOCK_HEADER_BYTES
+    );
   }
 
   bytesOf(pointer: number): number {

@@ -2,9 +2,9 @@
  * Linear hashing (Litwin, 1980) over the cells of a pool: from a 32-bit hash to the cells that have
  * it. Buckets hold the first cell; further cells follow through a link in the cells themselves.
  *
- * It grows and shrinks one bucket an insertion or removal, so there is no pause, no second table and
- * no tombstone, and at one bucket a cell it costs 4 bytes beside the link. Measured against pairs in an
- * open-addressed table: see docs/adr/0002.
+ * It grows by one bucket an insertion and shrinks by two a removal, so there is no pause, no second
+ * table and no tombstone, and at one bucket a cell it costs 4 bytes beside the link. Measured
+ * against pairs in an open-addressed table: see docs/adr/0002.
  *
  *   control words of the structure
  *     0  pages    1  buckets    2  cells held
@@ -53,7 +53,9 @@ export class HashIndex {
     this.#base = STRUCTURES_WORD + options.structure * STRUCTURE_WORDS;
     this.#hash = options.hashWord;
     this.#chain = options.chainWord;
-    memory.onMoved(options.structure, (_structure, ordinal, page) => this.attachPage(ordinal, page));
+    memory.onMoved(options.structure, (_structure, ordinal, page) =>
+      this.attachPage(ordinal, page),
+    );
   }
 
   attachPage(ordinal: number, page: number): void {
@@ -98,6 +100,8 @@ export class HashIndex {
   remove(cell: number, hash: number): void {
     this.#replace(cell, hash, this.nextOf(cell) + 1);
     this.#control[this.#base + HELD]! -= 1;
+    // Twice, so that the buckets keep up with the cells on the way down to the last one.
+    this.#shrink();
     this.#shrink();
   }
 
@@ -138,7 +142,8 @@ export class HashIndex {
       this.#control[this.#base + BUCKETS] = BUCKETS_MIN;
       return true;
     }
-    if (buckets >>> PAGE_SHIFT === this.#control[this.#base + PAGES] && !this.#addPage()) return false;
+    if (buckets >>> PAGE_SHIFT === this.#control[this.#base + PAGES] && !this.#addPage())
+      return false;
     this.#split(buckets);
     return true;
   }

@@ -104,7 +104,10 @@ export class SharedMemory {
   }
 
   /** The structure's own cache of views must follow when one of its pages moves. */
-  onMoved(structure: number, callback: (structure: number, ordinal: number, page: number) => void): void {
+  onMoved(
+    structure: number,
+    callback: (structure: number, ordinal: number, page: number) => void,
+  ): void {
     this.#onMoved[structure] = callback;
   }
 

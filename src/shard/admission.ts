@@ -8,6 +8,10 @@ import type { ShardCounters } from './shard-counters.js';
 
 /** Sessions ended for one write at most; beyond that the write is refused. */
 const EVICTIONS_MAX = 1_024;
+/** Due rows removed for one write at most. */
+const SWEPT_ROWS = 64;
+/** Entries taken apart before the memory is counted again. */
+const RECLAIMED_ENTRIES = 64;
 
 export interface AdmissionLimits {
   /** 0 for none. */
@@ -44,7 +48,7 @@ export class Admission {
     const max = this.#limits.sessionsMax;
     if (max === 0 || this.#sessions.sessionCount < max) return true;
     // The dead do not count; they may only not have been removed yet.
-    this.#sessions.advance(64);
+    this.#sessions.advance(SWEPT_ROWS);
     if (this.#sessions.sessionCount < max) return true;
     this.#counters.add('memoryLimitHits', 1);
     return false;
@@ -53,16 +57,28 @@ export class Admission {
   /** Makes room for so many bytes if that is allowed and possible. */
   admit(bytes: number): boolean {
     const max = this.#limits.memoryBytesMax;
-    if (max === 0) return true;
-    for (let evicted = 0; this.#used() + bytes > max; evicted += 1) {
+    if (max === 0 || this.#used() + bytes <= max) return true;
+    // What is dead already goes first.
+    this.#sessions.advance(SWEPT_ROWS);
+    let evicted = 0;
+    while (this.#used() + bytes > max) {
+      if (this.#reclaim()) continue;
       const hasMore = this.#limits.evictsSoonest && evicted < EVICTIONS_MAX;
       if (!hasMore || !this.#sessions.evictSoonest()) {
         this.#counters.add('memoryLimitHits', 1);
         return false;
       }
+      evicted += 1;
       this.#counters.add('sessionsEvicted', 1);
     }
     return true;
+  }
+
+  /** Takes apart some of what big sessions have left behind; false if there is nothing. */
+  #reclaim(): boolean {
+    for (const state of this.#states)
+      if (state.keys.big.reclaim(RECLAIMED_ENTRIES) > 0) return true;
+    return false;
   }
 
   #used(): number {

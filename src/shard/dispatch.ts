@@ -5,6 +5,7 @@
 import { Body } from '../commands/body.js';
 import type { Command, CommandContext } from '../commands/command.js';
 import type { Limits } from '../commands/limits.js';
+import { growthBound } from '../commands/storing.js';
 import { parametersByOp } from '../commands/parameters.js';
 import { type ReplyWriter } from '../commands/reply.js';
 import { commandByOp } from '../commands/table.js';
@@ -28,8 +29,7 @@ import type { ShardCounters } from './shard-counters.js';
 const OK = STATUSES.OK.code;
 const WRONG_VALUE = STATUSES.WRONG_VALUE.code;
 const TOO_LARGE = STATUSES.TOO_LARGE.code;
-/** What a write may take beside its own bytes: header, index, rounding. */
-const OVERHEAD_BYTES = 192;
+const MEMORY_REFUSAL = 'the memory limit is reached';
 const EXISTS_OP = 5;
 
 /** By op: 1 where the command extends as a read, 2 as a write, 0 never. */
@@ -67,7 +67,7 @@ export class Dispatcher {
       raw: nowhere,
       rawStart: 0,
       rawEnd: 0,
-      mayCreate: () => parts.admission.mayCreate(),
+      makeRoom: () => this.#makeRoom(),
     };
   }
 
@@ -125,9 +125,8 @@ export class Dispatcher {
     const context = this.#context;
     let row = found;
     if (command.grows && admission.isLimited) {
-      const bytes = context.rawEnd - context.rawStart + OVERHEAD_BYTES;
-      if (!admission.admit(bytes)) {
-        context.reply.refuse(STATUSES.MEMORY_LIMIT.code, 'the memory limit is reached');
+      if (!admission.admit(growthBound(context, row))) {
+        context.reply.refuse(STATUSES.MEMORY_LIMIT.code, MEMORY_REFUSAL);
         return;
       }
       // Making room may have ended the very session.
@@ -141,6 +140,13 @@ export class Dispatcher {
     if (extension === 1) context.state.touchForRead(row);
     else if (extension === 2) context.state.touchForWrite(row);
     command.execute(context, row);
+  }
+
+  #makeRoom(): string {
+    const { admission } = this.#parts;
+    if (!admission.mayCreate()) return 'the session limit is reached';
+    const isAdmitted = !admission.isLimited || admission.admit(growthBound(this.#context, NIL));
+    return isAdmitted ? '' : MEMORY_REFUSAL;
   }
 
   #findRow(command: Command, flags: number): number {
@@ -163,4 +169,3 @@ export class Dispatcher {
     if (status === TOO_LARGE || status === WRONG_VALUE) counters.add('sizeLimitHits', 1);
   }
 }
-

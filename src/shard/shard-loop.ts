@@ -2,8 +2,8 @@
  * The shard thread's whole life: one synchronous turn after another. Nothing in this folder is
  * async: the thread sleeps in Doorbell.wait, so a promise would never settle.
  *
- * A turn: read the clock, take what the rings hold (up to a bound), execute, remove a slice of what is
- * due, publish the replies of each ring in one store. When there is nothing to do: repay
+ * A turn: read the clock, take what the rings hold (up to a bound), execute, publish the replies of
+ * each ring in one store, remove a slice of what is due. When there is nothing to do: repay
  * fragmentation, spin briefly where cores abound, then sleep until rung or until the next sweep.
  */
 import type { ReplyWriter } from '../commands/reply.js';
@@ -23,6 +23,10 @@ const SWEEP_ROWS = 256;
 const SWEEP_MS = 1;
 /** Cells moved in one step of tidying, well under a millisecond. */
 const TIDY_CELLS = 256;
+/** Requests and rows swept after which freed cells may be worth looking for, which costs about 2 µs. */
+const CHANGES_PER_TIDY = 1_024;
+/** A shard that is never idle takes one step of tidying all the same after so many. */
+const CHANGES_PER_BUSY_TIDY = 32_768;
 /** The longest sleep: how late the sweep may notice a deadline while nothing else happens. */
 const SLEEP_MS_MAX = 10;
 
@@ -54,6 +58,7 @@ export class ShardLoop {
   readonly #parts: ShardLoopParts;
   readonly #sessions: ShardState;
   #isTidy = true;
+  #changesSinceTidy = 0;
 
   constructor(parts: ShardLoopParts) {
     this.#parts = parts;
@@ -85,10 +90,13 @@ export class ShardLoop {
     const nowMs = this.#parts.clock.nowMs();
     for (const state of this.#parts.states) state.beginTurn(nowMs);
     const requests = this.#takeRequests();
-    const swept = this.#sweep(nowMs);
+    // Before the sweep: a reply need not wait for what is due elsewhere.
     for (const link of this.#parts.links) link.sink.publish();
-    if (requests > 0) this.#isTidy = false;
-    const isTidying = requests === 0 && swept === 0 && !this.#isTidy && this.#tidy();
+    const swept = this.#sweep(nowMs);
+    this.#changesSinceTidy += requests + swept;
+    if (this.#changesSinceTidy >= CHANGES_PER_TIDY || this.#hasGarbage()) this.#isTidy = false;
+    const isDue = requests + swept === 0 ? !this.#isTidy : this.#isTidyOverdue();
+    const isTidying = isDue && this.#tidy();
     if (requests + swept > 0) this.#publishFigures();
     return requests + swept > 0 || isTidying;
   }
@@ -127,8 +135,19 @@ export class ShardLoop {
     return swept;
   }
 
+  /** One big session that has gone may be most of the memory. */
+  #hasGarbage(): boolean {
+    for (const state of this.#parts.states) if (state.keys.big.hasGarbage) return true;
+    return false;
+  }
+
+  #isTidyOverdue(): boolean {
+    return this.#changesSinceTidy >= CHANGES_PER_BUSY_TIDY;
+  }
+
   #tidy(): boolean {
     let isBusy = false;
+    this.#changesSinceTidy = 0;
     for (const state of this.#parts.states) isBusy = state.tidy(TIDY_CELLS) || isBusy;
     this.#isTidy = !isBusy;
     return isBusy;

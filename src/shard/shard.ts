@@ -42,7 +42,7 @@ export function runShard(plan: ShardPlan): void {
     dispatcher: new Dispatcher({ limits, sessions, defaults, admission, counters }),
     states,
     counters,
-    spins: 0,
+    spins: Number(process.env.SPINS ?? 0),
     isStopped: () => Atomics.load(stopWord, 0) !== 0,
     onIdle: newCollector(states),
   });

@@ -33,6 +33,7 @@ import { isKeyAt } from './small-records.js';
 import { keyHeaderBytesOf } from './stored-key.js';
 
 const GARBAGE = -2;
+const RECLAIMED_PER_APPEND = 2;
 const MAP_FIRST = 1;
 const MAP_LAST = 2;
 const MAP_KEYS = 3;
@@ -157,6 +158,8 @@ export class BigMaps {
     valueAt: number,
     valueBytes: number,
   ): void {
+    // A shard that is never idle would else pile up what it discards.
+    if (this.hasGarbage) this.reclaim(RECLAIMED_PER_APPEND);
     const entry = this.entries.allocate();
     assert(entry !== NIL, 'out of pages');
     const hash = this.#hashOf(map, key, keyAt, keyBytes);
@@ -304,4 +307,3 @@ export class BigMaps {
     this.entries.wordsOf(entry)[this.entries.wordAt(entry) + word] = value;
   }
 }
-

@@ -263,7 +263,8 @@ export class SessionKeys {
     const map = this.#rows.pointerOf(row);
     const owner = (row << 2) | OWNER_SESSION;
     const count = this.big.keysOf(map);
-    let record = count === 0 ? NIL : this.#small.reserve(NIL, owner, this.big.bytesOf(map) + 2 * count);
+    let record =
+      count === 0 ? NIL : this.#small.reserve(NIL, owner, this.big.bytesOf(map) + 2 * count);
     for (let entry = this.big.firstOf(map); entry !== NIL; entry = this.big.nextOf(entry)) {
       this.#standOn(entry);
       const space = this.#arena.spaceOf(this.foundPointer);

@@ -114,7 +114,8 @@ export class SessionRows {
   free(row: number): void {
     const words = this.pool.words[row >>> ROWS_SHIFT]!;
     const base = (row & ROWS_MASK) << ROW_WORDS_SHIFT;
-    if ((words[base + META_WORD]! & FLAG_EXTRAS) !== 0) this.extras.free(words[base + POINTER_WORD]!);
+    if ((words[base + META_WORD]! & FLAG_EXTRAS) !== 0)
+      this.extras.free(words[base + POINTER_WORD]!);
     this.index.remove(row, words[base]!);
     this.pool.free(row);
   }
@@ -128,7 +129,9 @@ export class SessionRows {
   }
 
   double(row: number, double: number): number {
-    return this.pool.doubles[row >>> ROWS_SHIFT]![((row & ROWS_MASK) << ROW_DOUBLES_SHIFT) + double]!;
+    return this.pool.doubles[row >>> ROWS_SHIFT]![
+      ((row & ROWS_MASK) << ROW_DOUBLES_SHIFT) + double
+    ]!;
   }
 
   setDouble(row: number, double: number, value: number): void {
@@ -156,9 +159,7 @@ export class SessionRows {
   maxAgeOf(row: number): number {
     if ((this.word(row, META_WORD) & FLAG_EXTRAS) === 0) return Infinity;
     const cell = this.word(row, POINTER_WORD);
-    return this.#extrasDoubles(cell)[
-      (this.extras.wordAt(cell) >>> 1) + EXTRAS_MAX_AGE_DOUBLE
-    ]!;
+    return this.#extrasDoubles(cell)[(this.extras.wordAt(cell) >>> 1) + EXTRAS_MAX_AGE_DOUBLE]!;
   }
 
   /** Infinity removes it. @returns false when out of pages. */

@@ -245,6 +245,7 @@ export class ShardState {
     }
     this.rows.compactExtras(cellsMax);
     this.keys.big.compact(cellsMax);
+    isBusy = isBusy || this.rows.extras.isSparse || this.keys.big.entries.isSparse;
     isBusy = this.arena.compact(cellsMax, this.#relocateBlock) || isBusy;
     return this.memory.compact() || isBusy;
   }

@@ -149,7 +149,8 @@ export class SmallRecords {
       this.#arena.free(pointer);
       return NIL;
     }
-    const isTight = this.#arena.cellBytesOf(bytes) === this.#arena.cellBytesOf(this.#arena.capacityOf(pointer));
+    const isTight =
+      this.#arena.cellBytesOf(bytes) === this.#arena.cellBytesOf(this.#arena.capacityOf(pointer));
     return isTight ? pointer : this.#move(pointer, owner, bytes, bytes);
   }
 
@@ -226,7 +227,8 @@ export function isKeyAt(
   const from = storedAt + headerBytes;
   let done = 0;
   for (; done + 4 <= length; done += 4) {
-    if (stored.view.getInt32(from + done, true) !== key.view.getInt32(at + done, true)) return false;
+    if (stored.view.getInt32(from + done, true) !== key.view.getInt32(at + done, true))
+      return false;
   }
   for (; done < length; done += 1) {
     if (bytes[from + done] !== key.bytes[at + done]) return false;

@@ -1,0 +1,270 @@
+/**
+ * A whole shard without threads: its state, its dispatcher and its loop over real rings, driven turn
+ * by turn under a manual clock. Requests go in as records, replies come out decoded.
+ */
+import { decode, encode } from '@msgpack/msgpack';
+import { ReplyWriter } from '../../src/commands/reply.js';
+import type { Limits } from '../../src/commands/limits.js';
+import { SharedManualClock } from '../../src/core/clock.js';
+import { allocateCounters, SHARD_COUNTER_INDEX, SHARD_COUNTERS } from '../../src/core/counters.js';
+import type { ShardCounter } from '../../src/core/counters.js';
+import type { MemoryHandles } from '../../src/memory/shared-memory.js';
+import { commandEntryOf } from '../../src/protocol/catalogue.js';
+import { Doorbell, DOORBELL_BYTES } from '../../src/ring/doorbell.js';
+import {
+  FLAG_DEFAULT_MAP,
+  FLAG_SIDE_ROAD,
+  REPLY_HEADER_BYTES,
+  REQUEST_HEADER_BYTES,
+  SIDE_ROAD,
+} from '../../src/ring/records.js';
+import { SideRoad } from '../../src/ring/side-road.js';
+import { allocateRing, RING_EMPTY, RingConsumer, RingProducer } from '../../src/ring/spsc-ring.js';
+import { Admission, type AdmissionLimits } from '../../src/shard/admission.js';
+import { Dispatcher } from '../../src/shard/dispatch.js';
+import { RingSink } from '../../src/shard/ring-sink.js';
+import { ShardCounters } from '../../src/shard/shard-counters.js';
+import { ShardLoop } from '../../src/shard/shard-loop.js';
+import { ShardState } from '../../src/state/shard-state.js';
+import { MessageChannel } from 'node:worker_threads';
+
+export const START_MS = 1_800_000_000_000;
+
+export const LIMITS: Limits = {
+  keysMax: 131_072,
+  keyBytesMax: 512,
+  valueDepthMax: 64,
+  sessionBytesMax: 16 * 1024 * 1024,
+};
+
+/** Maps within values may have keys of any type. */
+const ANY_KEY = { mapKeyConverter: (key: unknown) => String(key) };
+
+/** A token's stand-in on this side of the I/O thread: a digest made from a number, and a slot. */
+export interface SessionKey {
+  readonly digest: readonly [number, number, number, number];
+  readonly slot: number;
+}
+
+export function sessionKey(number: number): SessionKey {
+  const mixed = Math.imul(number + 1, 0x9e3779b1);
+  return { digest: [mixed, number, ~number, 7], slot: number & 1_023 };
+}
+
+export interface Reply {
+  readonly id: number;
+  readonly status: number;
+  readonly body: Record<string, unknown> | null;
+  /** Offset of the token's place in the reply; 0 none. */
+  readonly tokenAt: number;
+  readonly connection: number;
+  readonly ticket: number;
+  /** [id, st, body] as it would be sent, without the bin around it. */
+  readonly bytes: Uint8Array;
+}
+
+export interface HarnessOptions {
+  readonly limits?: Partial<Limits>;
+  readonly admission?: Partial<AdmissionLimits>;
+  readonly ringBytes?: number;
+  /** Goes on over the memory of this one, which must not be used afterwards. */
+  readonly attachTo?: ShardHarness;
+}
+
+export class ShardHarness {
+  readonly clock: SharedManualClock;
+  readonly sessions: ShardState;
+  readonly defaults: { readonly state: ShardState; readonly row: number };
+  readonly loop: ShardLoop;
+  readonly requests: RingProducer;
+  readonly #replies: RingConsumer;
+  readonly #sideRoad: SideRoad;
+  readonly #counters = allocateCounters(SHARD_COUNTERS);
+  #id = 0;
+
+  constructor(options: HarnessOptions = {}) {
+    const { attachTo } = options;
+    this.clock = attachTo?.clock ?? new SharedManualClock();
+    if (attachTo === undefined) this.clock.set(START_MS);
+    const nowMs = this.clock.nowMs();
+    const counters = new ShardCounters(this.#counters);
+    this.sessions = newState(counters, nowMs, attachTo?.sessions.memory.handles());
+    const defaults = newState(counters, nowMs, attachTo?.defaults.state.memory.handles());
+    const defaultRow = attachTo?.defaults.row ?? defaults.create(new Int32Array(4), 0, 0, false);
+    this.defaults = { state: defaults, row: defaultRow };
+    const ringBytes = options.ringBytes ?? 1 << 20;
+    const requests = allocateRing(ringBytes);
+    const replies = allocateRing(ringBytes);
+    const bells = [new SharedArrayBuffer(DOORBELL_BYTES), new SharedArrayBuffer(DOORBELL_BYTES)];
+    const { port1, port2 } = new MessageChannel();
+    this.requests = new RingProducer(requests);
+    this.#replies = new RingConsumer(replies);
+    this.#sideRoad = new SideRoad(port1);
+    const states = [this.sessions, defaults];
+    const sink = new RingSink({
+      ring: new RingProducer(replies),
+      sideRoad: new SideRoad(port2),
+      ioBell: new Doorbell(bells[0]!),
+      shardBell: new Doorbell(bells[1]!),
+      counters,
+    });
+    const admission = new Admission(
+      { sessionsMax: 0, memoryBytesMax: 0, evictsSoonest: false, ...options.admission },
+      this.sessions,
+      states,
+      counters,
+    );
+    this.loop = new ShardLoop({
+      links: [
+        {
+          requests: new RingConsumer(requests),
+          ioBell: new Doorbell(bells[0]!),
+          sideRoad: new SideRoad(port2),
+          sink,
+          reply: new ReplyWriter(sink),
+        },
+      ],
+      bell: new Doorbell(bells[1]!),
+      clock: this.clock,
+      dispatcher: new Dispatcher({
+        limits: { ...LIMITS, ...options.limits },
+        sessions: this.sessions,
+        defaults: this.defaults,
+        admission,
+        counters,
+      }),
+      states,
+      counters,
+      spins: 0,
+      isStopped: () => false,
+      onIdle: () => undefined,
+    });
+  }
+
+  counter(name: ShardCounter): number {
+    return new Float64Array(this.#counters)[SHARD_COUNTER_INDEX[name]]!;
+  }
+
+  /** Puts one command into the ring, its body as a value; KV_ commands go to the default map. */
+  push(name: string, key: SessionKey | undefined, body: unknown, flags = 0): number {
+    const entry = commandEntryOf(name);
+    if (entry === undefined) throw new Error(`no command ${name}`);
+    const kv = entry.isDefaultMap ? FLAG_DEFAULT_MAP : 0;
+    return this.pushRaw(entry.op, key, encode(body), flags | kv);
+  }
+
+  /** The same with the op as a number and the body as bytes. */
+  pushRaw(op: number, key: SessionKey | undefined, body: Uint8Array, flags = 0): number {
+    this.#id += 1;
+    const isAside = REQUEST_HEADER_BYTES + body.length > this.requests.payloadBytesMax;
+    if (isAside) this.#sideRoad.postCopy(body, 0, body.length);
+    const inRing = isAside ? 0 : body.length;
+    const at = this.requests.reserve(REQUEST_HEADER_BYTES + inRing);
+    const words = this.requests.words;
+    const word = at >>> 2;
+    const digest = key?.digest ?? [0, 0, 0, 0];
+    words.set(
+      [
+        17,
+        3,
+        this.#id,
+        op | ((flags | (isAside ? FLAG_SIDE_ROAD : 0)) << 8) | ((key?.slot ?? 0) << 16),
+        ...digest,
+      ],
+      word,
+    );
+    if (!isAside) this.requests.bytes.set(body, at + REQUEST_HEADER_BYTES);
+    this.requests.publish();
+    return this.#id;
+  }
+
+  /** One command, one turn, its reply. */
+  call(name: string, key: SessionKey | undefined, body: unknown, flags = 0): Reply {
+    const id = this.push(name, key, body, flags);
+    return this.#only(id);
+  }
+
+  callRaw(op: number, key: SessionKey | undefined, body: Uint8Array, flags = 0): Reply {
+    const id = this.pushRaw(op, key, body, flags);
+    return this.#only(id);
+  }
+
+  /** One command, one turn: status and body alone. */
+  ask(
+    name: string,
+    key: SessionKey | undefined,
+    body: unknown = null,
+    flags = 0,
+  ): readonly [number, Record<string, unknown> | null] {
+    const reply = this.call(name, key, body, flags);
+    return [reply.status, reply.body];
+  }
+
+  statusOf(name: string, key: SessionKey | undefined, body: unknown = null, flags = 0): number {
+    return this.call(name, key, body, flags).status;
+  }
+
+  /** A new session under the key, which must not be in use. */
+  start(key: SessionKey, body: unknown = null): void {
+    const [status] = this.ask('SH_NEW', key, body);
+    if (status !== 1) throw new Error(`SH_NEW answered ${status}`);
+  }
+
+  /** Turns until there is nothing to do. */
+  settle(): void {
+    for (let turn = 0; turn < 100_000 && this.loop.runTurn(); turn += 1);
+  }
+
+  replies(): Reply[] {
+    const replies: Reply[] = [];
+    for (;;) {
+      const at = this.#replies.next();
+      if (at === RING_EMPTY) break;
+      replies.push(this.#decode(at, this.#replies.payloadBytes));
+    }
+    this.#replies.release();
+    return replies;
+  }
+
+  #only(id: number): Reply {
+    this.loop.runTurn();
+    const replies = this.replies();
+    const reply = replies[0];
+    if (replies.length !== 1 || reply?.id !== id) throw new Error('expected one reply');
+    return reply;
+  }
+
+  #decode(at: number, payloadBytes: number): Reply {
+    const words = this.#replies.words;
+    const word = at >>> 2;
+    const tokenAt = words[word + 2]!;
+    const bytes =
+      tokenAt === SIDE_ROAD
+        ? new Uint8Array(this.#sideRoad.take())
+        : this.#replies.bytes.slice(at + REPLY_HEADER_BYTES, at + payloadBytes);
+    const inner = decode(bytes) as Uint8Array;
+    const [id, status, body] = decode(inner, ANY_KEY) as [number, number, null];
+    const [connection, ticket] = [words[word]!, words[word + 1]!];
+    return { id, status, body, tokenAt, connection, ticket, bytes: inner };
+  }
+}
+
+function newState(
+  counters: ShardCounters,
+  nowMs: number,
+  handles: MemoryHandles | undefined,
+): ShardState {
+  const observer = {
+    sessionStarted: () => counters.add('sessionsCreated', 1),
+    sessionsEnded: (count: number) => counters.add('sessionsEnded', count),
+    sessionExpired(lagMs: number) {
+      counters.add('sessionsExpired', 1);
+      counters.raise('expiryLagMsMax', lagMs);
+    },
+    sessionCleared(lagMs: number) {
+      counters.add('sessionsCleared', 1);
+      counters.raise('expiryLagMsMax', lagMs);
+    },
+  };
+  return new ShardState({ nowMs, seed: [0x1234_5678, 0x0bad_cafe], observer }, handles);
+}

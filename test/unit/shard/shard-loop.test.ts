@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'vitest';
+import { sessionKey, ShardHarness } from '../../support/shard-harness.js';
+
+function manyKeys(count: number): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 'v'.repeat(50)]));
+}
+
+describe('ShardLoop', () => {
+  test('answers what the ring holds in order, at most 256 a turn', () => {
+    const shard = new ShardHarness();
+    const ids = Array.from({ length: 600 }, (_, i) => shard.push('SH_NEW', sessionKey(i), null));
+    const answered: number[] = [];
+    for (const expected of [256, 256, 88, 0]) {
+      shard.loop.runTurn();
+      const replies = shard.replies();
+      expect(replies.length).toBe(expected);
+      answered.push(...replies.map((reply) => reply.id));
+    }
+    expect(answered).toEqual(ids);
+  });
+
+  test('says whether there was anything to do', () => {
+    const shard = new ShardHarness();
+    expect(shard.loop.runTurn()).toBe(false);
+    shard.push('SH_INFO_ALL', undefined, null);
+    expect(shard.loop.runTurn()).toBe(true);
+    shard.settle();
+    expect(shard.loop.runTurn()).toBe(false);
+  });
+
+  test('removes what is due in slices, while commands are answered', () => {
+    const shard = new ShardHarness();
+    for (let number = 0; number < 20_000; number += 1) {
+      shard.start(sessionKey(number), { expiry: { duration: 1, deleteSession: true } });
+    }
+    shard.start(sessionKey(50_000), { keys: { a: 1 } });
+    shard.clock.advance(1_000);
+    let turns = 0;
+    for (; shard.sessions.sessionCount > 1; turns += 1) {
+      const before = shard.sessions.sessionCount;
+      expect(shard.ask('SH_GET', sessionKey(50_000), { keys: ['a'] })).toEqual([
+        1,
+        { keys: { a: 1 } },
+      ]);
+      expect(before - shard.sessions.sessionCount).toBeLessThanOrEqual(512);
+    }
+    expect(turns).toBeGreaterThan(20);
+    expect(shard.counter('sessionsExpired')).toBe(20_000);
+  });
+
+  test('counts the longest time from due to gone', () => {
+    const shard = new ShardHarness();
+    shard.start(sessionKey(1), { expiry: { duration: 1, deleteSession: true } });
+    shard.start(sessionKey(2), { keys: { a: 1 }, expiry: { duration: 1.25 } });
+    shard.clock.advance(1_100);
+    shard.settle();
+    expect(shard.counter('expiryLagMsMax')).toBe(100);
+    shard.clock.advance(400);
+    shard.settle();
+    expect(shard.counter('expiryLagMsMax')).toBe(250);
+    expect(shard.counter('sessionsExpired')).toBe(1);
+    expect(shard.counter('sessionsCleared')).toBe(1);
+  });
+
+  test('removes data in the background, too, and forgets the empty session', () => {
+    const shard = new ShardHarness();
+    shard.start(sessionKey(1), { keys: manyKeys(100), expiry: { duration: 1 } });
+    shard.clock.advance(1_000);
+    shard.settle();
+    expect(shard.sessions.keys.total).toBe(0);
+    expect(shard.sessions.arena.bytes).toBe(0);
+    shard.clock.advance(10_000);
+    shard.settle();
+    expect(shard.sessions.wheel.size).toBe(0);
+    expect(shard.ask('SH_COUNT', sessionKey(1))).toEqual([1, { cnt: 0 }]);
+  });
+
+  test('publishes its figures', () => {
+    const shard = new ShardHarness();
+    shard.start(sessionKey(1), { keys: { a: 1, b: 2 } });
+    shard.ask('SH_SET', sessionKey(2), { keys: { a: 1 } });
+    shard.ask('SH_SET', sessionKey(1), { keys: { ['k'.repeat(600)]: 1 } });
+    expect(shard.counter('sessions')).toBe(1);
+    expect(shard.counter('keys')).toBe(2);
+    expect(shard.counter('memoryBytes')).toBe(shard.sessions.bytes + shard.defaults.state.bytes);
+    expect(shard.counter('commands')).toBe(3);
+    expect(shard.counter('refusals')).toBe(2);
+    expect(shard.counter('sizeLimitHits')).toBe(1);
+  });
+
+  test('takes apart one big session that has gone, whether it ended or expired', () => {
+    const shard = new ShardHarness();
+    shard.start(sessionKey(1), { keys: manyKeys(3_000) });
+    shard.start(sessionKey(2), {
+      keys: manyKeys(3_000),
+      expiry: { duration: 1, deleteSession: true },
+    });
+    shard.ask('SH_END', sessionKey(1));
+    shard.settle();
+    expect(shard.sessions.keys.big.entries.live).toBe(3_000);
+    shard.clock.advance(1_000);
+    shard.settle();
+    expect(shard.sessions.keys.big.entries.live).toBe(0);
+    expect(shard.sessions.arena.bytes).toBe(0);
+  });
+
+  test('does not let discarded data pile up while it is never idle', () => {
+    const shard = new ShardHarness();
+    const key = sessionKey(1);
+    shard.start(key);
+    for (let round = 0; round < 60; round += 1) {
+      // The next command is in the ring before the turn is over.
+      shard.push('SH_CLEAR_SET', key, { keys: manyKeys(500) });
+      shard.push('SH_CLEAR_SET', key, { keys: manyKeys(500) });
+      shard.loop.runTurn();
+      shard.replies();
+    }
+    expect(shard.sessions.keys.big.entries.live).toBeLessThan(2_000);
+  });
+
+  test('gives memory back when most sessions have gone one by one', () => {
+    const shard = new ShardHarness();
+    const count = 30_000;
+    for (let number = 0; number < count; number += 1) {
+      const expiry =
+        number % 2 === 0 ? { duration: 50 + (number % 100) } : { duration: 99, maxAge: 500 };
+      const body = {
+        keys: { a: 'v'.repeat(number % 200) },
+        expiry: { ...expiry, deleteSession: true },
+      };
+      shard.start(sessionKey(number), body);
+    }
+    const { memory } = shard.sessions;
+    const pagesFull = memory.pageCount;
+    for (let number = 0; number < count; number += 1) {
+      if (number % 20 !== 3) shard.ask('SH_END', sessionKey(number));
+    }
+    shard.settle();
+    expect(memory.pageCount).toBeLessThan(pagesFull / 2);
+    const { pool, extras } = shard.sessions.rows;
+    expect([pool.isSparse, extras.isSparse]).toEqual([false, false]);
+    for (let number = 3; number < count; number += 20) {
+      expect(shard.ask('SH_GET_ALL', sessionKey(number))).toEqual([
+        1,
+        { keys: { a: 'v'.repeat(number % 200) } },
+      ]);
+    }
+    // The rest expires: through the wheel, whose links lead to rows that have moved.
+    shard.clock.advance(500_000);
+    shard.settle();
+    expect(shard.sessions.sessionCount).toBe(0);
+    expect(shard.sessions.arena.bytes).toBe(0);
+    expect(shard.sessions.bytes).toBeLessThan(1_000);
+  });
+});
