@@ -169,10 +169,13 @@ export class TimingWheel {
     return nearest;
   }
 
+  /** Buckets whose time has come, then by time; -1 where the wheel is empty. */
   #firstBucket(): number {
+    const pending = this.#pending();
+    if (pending >= 0) return pending;
     const tick = this.#doubles[TICK_DOUBLE]!;
     for (let level = 0; level < LEVELS; level += 1) {
-      const found = this.#nextDigit(level, this.#digit(tick, level));
+      const found = this.#nextDigit(level, this.#digit(tick, level) + 1);
       if (found >= 0) return level * BUCKETS + found;
     }
     return -1;

@@ -1,11 +1,17 @@
 /**
  * When the I/O thread looks at its rings. While commands are in flight it polls from setImmediate,
- * once per turn of the event loop; when none is, it sleeps on its doorbell. A hop through setImmediate
- * costs 2 µs, a wake-up from sleep 80 µs, and nothing blocks either way.
+ * once per turn of the event loop; when none is, it sleeps on its doorbell. Nothing blocks either way.
+ *
+ * A turn costs 2 µs, a wake-up from sleep 80 µs. So it pays to poll for about as long as a wake-up
+ * takes; a shard that has not answered by then is busy or off its core, and where cores are scarce
+ * it may be waiting for this one.
  */
 import { AsyncSleeper, Doorbell } from '../ring/doorbell.js';
 import type { ReplyPump } from './reply-pump.js';
 import type { Traffic } from './traffic.js';
+
+/** Turns without any command or reply after which even commands in flight are waited for asleep. */
+const IDLE_TURNS_MAX = 40;
 
 export class Turns {
   readonly #traffic: Traffic;
@@ -14,6 +20,7 @@ export class Turns {
   readonly #sleeper: AsyncSleeper;
   #isPolling = false;
   #isStopped = false;
+  #idleTurns = 0;
   readonly #turn = (): void => {
     this.#runTurn();
   };
@@ -29,6 +36,7 @@ export class Turns {
 
   /** Call after commands were pushed. */
   start(): void {
+    this.#idleTurns = 0;
     if (this.#isPolling || this.#isStopped) return;
     this.#isPolling = true;
     this.#sleeper.wake();
@@ -52,10 +60,9 @@ export class Turns {
     for (let i = 0; i < links.length; i += 1) {
       if (links[i]!.unpark()) links[i]!.flush();
     }
-    if (taken > 0 || traffic.inFlight > 0 || !this.#sleeper.sleep(count)) {
-      setImmediate(this.#turn);
-    } else {
-      this.#isPolling = false;
-    }
+    this.#idleTurns = taken > 0 ? 0 : this.#idleTurns + 1;
+    const isPollWorthwhile = traffic.inFlight > 0 && this.#idleTurns < IDLE_TURNS_MAX;
+    if (taken > 0 || isPollWorthwhile || !this.#sleeper.sleep(count)) setImmediate(this.#turn);
+    else this.#isPolling = false;
   }
 }

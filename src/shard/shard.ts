@@ -2,6 +2,7 @@
  * Builds a shard from its plan and runs it: its state, its end of the rings, its loop.
  */
 import { randomFillSync } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ReplyWriter } from '../commands/reply.js';
@@ -17,6 +18,9 @@ import { Dispatcher } from './dispatch.js';
 import { RingSink } from './ring-sink.js';
 import { ShardCounters } from './shard-counters.js';
 import { type ShardLink, ShardLoop } from './shard-loop.js';
+
+const SPINS = 20;
+const SPINS_WITH_CORES_TO_SPARE = 200;
 
 /** Runs until the plan's stop word is set. Blocks the thread. */
 export function runShard(plan: ShardPlan): void {
@@ -42,7 +46,7 @@ export function runShard(plan: ShardPlan): void {
     dispatcher: new Dispatcher({ limits, sessions, defaults, admission, counters }),
     states,
     counters,
-    spins: Number(process.env.SPINS ?? 0),
+    spins: spinsOf(availableParallelism(), config),
     isStopped: () => Atomics.load(stopWord, 0) !== 0,
     onIdle: newCollector(states),
   });
@@ -99,6 +103,16 @@ function newLink(
     sink,
     reply: new ReplyWriter(sink),
   };
+}
+
+/**
+ * Idle turns, about half a microsecond each, before a shard goes to sleep. A wake-up costs both sides
+ * several microseconds, so a short look pays even where cores are scarce (2 cores, GET, 16 in flight:
+ * medians of three runs 281k/s without, 308k/s with 20, 235k/s with 100; 64 per frame: 329k, 460k, 475k).
+ * Where every busy thread has a core to itself, a longer one costs nobody anything.
+ */
+function spinsOf(cores: number, { shards, ioThreads }: Config): number {
+  return cores > shards + ioThreads ? SPINS_WITH_CORES_TO_SPARE : SPINS;
 }
 
 /** Limits for all shards together, dealt out. */

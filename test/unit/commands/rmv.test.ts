@@ -56,7 +56,7 @@ describe('SH_RMV', () => {
       shard.start(KEY, {
         keys: Object.fromEntries(names.map((name, i) => [name, 'v'.repeat(i % 90)])),
       });
-      const order = names.toSorted();
+      const order = [...names].sort();
       for (let from = 0; from < order.length; from += part) {
         const keys = order.slice(from, from + part);
         expect(shard.ask('SH_RMV', KEY, { keys })).toEqual([1, { cnt: part }]);

@@ -140,7 +140,7 @@ describe('SH_EXISTS', () => {
     [{}, 26],
     [{ tkns: 5 }, 41],
     [{ tkns: [5] }, 41],
-    [{ tkns: Array.from({ length: 11 }, () => 'x') }, 42],
+    [{ tkns: Array.from({ length: 11 }, () => 'x') }, 204],
     ['x', 2],
   ])('refuses the body %j with %i', (body, status) => {
     const { connect } = start({ maxKeys: 10 });
