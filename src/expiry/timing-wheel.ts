@@ -140,6 +140,17 @@ export class TimingWheel {
     return touched;
   }
 
+  /** The instant before which nothing will come up, milliseconds; Infinity for an empty wheel. */
+  nextMs(): number {
+    const tick = this.#doubles[TICK_DOUBLE]!;
+    const bucket = this.#firstBucket();
+    if (bucket < 0) return Infinity;
+    const level = Math.floor(bucket / BUCKETS);
+    const turn = SPANS[level + 1]!;
+    const due = Math.floor(tick / turn) * turn + (bucket % BUCKETS) * SPANS[level]!;
+    return this.#doubles[START_DOUBLE]! + due;
+  }
+
   /**
    * The row whose deadline is nearest, or NIL: for eviction. Rows that have been extended since they
    * were filed are filed again on the way, so each extension is paid for once. It is the nearest of

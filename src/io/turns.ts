@@ -2,16 +2,18 @@
  * When the I/O thread looks at its rings. While commands are in flight it polls from setImmediate,
  * once per turn of the event loop; when none is, it sleeps on its doorbell. Nothing blocks either way.
  *
- * A turn costs 2 µs, a wake-up from sleep 80 µs. So it pays to poll for about as long as a wake-up
- * takes; a shard that has not answered by then is busy or off its core, and where cores are scarce
- * it may be waiting for this one.
+ * A turn costs 2 µs, a wake-up from sleep 80 µs. So where cores abound it pays to poll for about as
+ * long as a wake-up takes. Where they are scarce, whoever should answer may be waiting for this very
+ * core: polling throughout cost a third of the throughput on two cores, and half of it unbatched.
  */
+import { availableParallelism } from 'node:os';
 import { AsyncSleeper, Doorbell } from '../ring/doorbell.js';
 import type { ReplyPump } from './reply-pump.js';
 import type { Traffic } from './traffic.js';
 
-/** Turns without any command or reply after which even commands in flight are waited for asleep. */
-const IDLE_TURNS_MAX = 40;
+/** Turns without a reply after which even commands in flight are waited for asleep. */
+const IDLE_TURNS_MAX = 4;
+const IDLE_TURNS_MAX_WITH_CORES_TO_SPARE = 40;
 
 export class Turns {
   readonly #traffic: Traffic;
@@ -21,12 +23,14 @@ export class Turns {
   #isPolling = false;
   #isStopped = false;
   #idleTurns = 0;
+  readonly #idleTurnsMax: number;
   readonly #turn = (): void => {
     this.#runTurn();
   };
 
   constructor(traffic: Traffic, pump: ReplyPump, bell: SharedArrayBuffer) {
     this.#traffic = traffic;
+    this.#idleTurnsMax = idleTurnsMaxOf(traffic);
     this.#pump = pump;
     this.#bell = new Doorbell(bell);
     this.#sleeper = new AsyncSleeper(bell, () => {
@@ -61,8 +65,13 @@ export class Turns {
       if (links[i]!.unpark()) links[i]!.flush();
     }
     this.#idleTurns = taken > 0 ? 0 : this.#idleTurns + 1;
-    const isPollWorthwhile = traffic.inFlight > 0 && this.#idleTurns < IDLE_TURNS_MAX;
+    const isPollWorthwhile = traffic.inFlight > 0 && this.#idleTurns < this.#idleTurnsMax;
     if (taken > 0 || isPollWorthwhile || !this.#sleeper.sleep(count)) setImmediate(this.#turn);
     else this.#isPolling = false;
   }
+}
+
+function idleTurnsMaxOf({ config, links }: Traffic): number {
+  const hasCoresToSpare = availableParallelism() > links.length + config.ioThreads;
+  return hasCoresToSpare ? IDLE_TURNS_MAX_WITH_CORES_TO_SPARE : IDLE_TURNS_MAX;
 }

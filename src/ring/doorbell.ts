@@ -6,7 +6,8 @@
  * that lands in between ends the sleep at once: no wake-up is lost. The ringer skips the notify,
  * which takes a process-wide lock in V8, while nobody sleeps. Both orders are covered: the ringer
  * adds to the count and then looks at SLEEPING, the sleeper sets SLEEPING and then looks at the
- * count, so at least one of them sees the other.
+ * count, so at least one of them sees the other. SLEEPING says that a wake-up is needed and not yet
+ * under way: the sleeper sets it, the first ringer clears it.
  */
 const COUNT = 0;
 const SLEEPING = 1;

@@ -23,6 +23,7 @@
  * posted to the link's port before the stub is published and taken with receiveMessageOnPort.
  */
 export const REQUEST_HEADER_BYTES = 32;
+export const REQUEST_DIGEST_BYTE = 16;
 export const REPLY_HEADER_BYTES = 12;
 
 /** The request came as text: items of the wrong type in key lists are skipped, not refused. */

@@ -167,6 +167,11 @@ export class RingConsumer extends RingEnd {
     return at + RECORD_HEADER_BYTES;
   }
 
+  /** Length of a record taken and not released yet, by the offset of its payload. */
+  payloadBytesAt(at: number): number {
+    return this.words[(at - RECORD_HEADER_BYTES) >>> 2]!;
+  }
+
   /** Whether next() would find nothing. Costs one load of the producer's cache line. */
   isEmpty(): boolean {
     return this.#head === this.#tailSeen && Atomics.load(this.positions, TAIL) === this.#head;

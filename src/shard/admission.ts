@@ -63,7 +63,9 @@ export class Admission {
     let evicted = 0;
     while (this.#used() + bytes > max) {
       if (this.#reclaim()) continue;
-      const hasMore = this.#limits.evictsSoonest && evicted < EVICTIONS_MAX;
+      // What can never fit must not end anyone.
+      const mayEvict = this.#limits.evictsSoonest && bytes <= max;
+      const hasMore = mayEvict && evicted < EVICTIONS_MAX;
       if (!hasMore || !this.#sessions.evictSoonest()) {
         this.#counters.add('memoryLimitHits', 1);
         return false;

@@ -85,7 +85,7 @@ export class Dispatcher {
     context.slot = opWord >>> 16;
     context.raw = ring.space;
     context.rawStart = at + REQUEST_HEADER_BYTES;
-    context.rawEnd = at + ring.payloadBytes;
+    context.rawEnd = at + ring.payloadBytesAt(at);
     if ((flags & FLAG_SIDE_ROAD) !== 0) {
       context.raw = new ByteSpace(sideRoad.take());
       context.rawStart = 0;

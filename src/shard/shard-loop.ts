@@ -9,9 +9,10 @@
 import type { ReplyWriter } from '../commands/reply.js';
 import type { Clock } from '../core/clock.js';
 import type { Doorbell } from '../ring/doorbell.js';
+import { REQUEST_DIGEST_BYTE } from '../ring/records.js';
 import type { SideRoad } from '../ring/side-road.js';
 import { RING_EMPTY, type RingConsumer } from '../ring/spsc-ring.js';
-import type { ShardState } from '../state/shard-state.js';
+import { READ_AHEAD_MAX, type ShardState } from '../state/shard-state.js';
 import type { Dispatcher } from './dispatch.js';
 import type { RingSink } from './ring-sink.js';
 import type { ShardCounters } from './shard-counters.js';
@@ -27,8 +28,8 @@ const TIDY_CELLS = 256;
 const CHANGES_PER_TIDY = 1_024;
 /** A shard that is never idle takes one step of tidying all the same after so many. */
 const CHANGES_PER_BUSY_TIDY = 32_768;
-/** The longest sleep: how late the sweep may notice a deadline while nothing else happens. */
-const SLEEP_MS_MAX = 10;
+/** The longest sleep, should no bell ring and nothing be due. */
+const SLEEP_MS_MAX = 100;
 
 /** The shard's side of its rings with one I/O thread. */
 export interface ShardLink {
@@ -59,6 +60,8 @@ export class ShardLoop {
   readonly #sessions: ShardState;
   #isTidy = true;
   #changesSinceTidy = 0;
+  readonly #offsets = new Int32Array(READ_AHEAD_MAX);
+  readonly #places = new Int32Array(READ_AHEAD_MAX);
 
   constructor(parts: ShardLoopParts) {
     this.#parts = parts;
@@ -81,8 +84,16 @@ export class ShardLoop {
       }
       this.#parts.onIdle();
       this.#parts.counters.add('sleeps', 1);
-      bell.wait(rung, SLEEP_MS_MAX);
+      bell.wait(rung, this.#sleepMs());
     }
+  }
+
+  /** Until the next session may be due, so that an idle shard costs nothing and is still on time. */
+  #sleepMs(): number {
+    let nextMs = Infinity;
+    for (const state of this.#parts.states) nextMs = Math.min(nextMs, state.wheel.nextMs());
+    const untilNextMs = Math.ceil(nextMs - this.#parts.clock.nowMs());
+    return Math.max(1, Math.min(untilNextMs, SLEEP_MS_MAX));
   }
 
   /** @returns whether there was anything to do. */
@@ -102,16 +113,14 @@ export class ShardLoop {
   }
 
   #takeRequests(): number {
-    const { links, dispatcher } = this.#parts;
     let taken = 0;
-    for (const link of links) {
+    for (const link of this.#parts.links) {
       const { requests } = link;
       let here = 0;
       while (here < REQUESTS_PER_TURN_MAX) {
-        const at = requests.next();
-        if (at === RING_EMPTY) break;
-        dispatcher.dispatch(requests, at, link.sideRoad, link.reply);
-        here += 1;
+        const batch = this.#takeBatch(link);
+        here += batch;
+        if (batch < READ_AHEAD_MAX) break;
       }
       if (here === 0) continue;
       requests.release();
@@ -119,6 +128,29 @@ export class ShardLoop {
       taken += here;
     }
     return taken;
+  }
+
+  /**
+   * A few requests at a time: first a look at what all of them will look up, then each in its turn
+   * (GET at 1M sessions, engine bench: FIGURE).
+   */
+  #takeBatch({ requests, sideRoad, reply }: ShardLink): number {
+    const offsets = this.#offsets;
+    const places = this.#places;
+    let count = 0;
+    while (count < READ_AHEAD_MAX) {
+      const at = requests.next();
+      if (at === RING_EMPTY) break;
+      offsets[count] = at;
+      places[count] = (at + REQUEST_DIGEST_BYTE) >>> 2;
+      count += 1;
+    }
+    if (count > 1) this.#sessions.readAhead(requests.words, places, count);
+    const { dispatcher } = this.#parts;
+    for (let index = 0; index < count; index += 1) {
+      dispatcher.dispatch(requests, offsets[index]!, sideRoad, reply);
+    }
+    return count;
   }
 
   /** Slices until nothing is due or the time for it is up. A frozen clock gets one slice a turn. */

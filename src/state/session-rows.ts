@@ -12,6 +12,7 @@ import {
   EXTRAS_BYTES,
   EXTRAS_MAX_AGE_DOUBLE,
   EXTRAS_POINTER_WORD,
+  FLAG_BIG,
   FLAG_EXTRAS,
   IDLE_DOUBLE,
   META_WORD,
@@ -86,6 +87,34 @@ export class SessionRows {
       row = words[base + CHAIN_WORD]! - 1;
     }
     return NIL;
+  }
+
+  /**
+   * Reads the first header of each digest's bucket; see ShardState.readAhead().
+   *
+   * @param pointers gets where their records lie in the arena; NIL for none and for big sessions.
+   * @returns something made from all that was read.
+   */
+  readAhead(
+    digests: Int32Array,
+    places: Int32Array,
+    count: number,
+    pointers: Int32Array,
+  ): number {
+    for (let each = 0; each < count; each += 1) {
+      pointers[each] = this.index.firstOf(digests[places[each]!]!);
+    }
+    let sum = 0;
+    for (let each = 0; each < count; each += 1) {
+      const row = pointers[each]!;
+      if (row === NIL) continue;
+      const words = this.pool.words[row >>> ROWS_SHIFT]!;
+      const base = (row & ROWS_MASK) << ROW_WORDS_SHIFT;
+      const isElsewhere = (words[base + META_WORD]! & (FLAG_BIG | FLAG_EXTRAS)) !== 0;
+      pointers[each] = isElsewhere ? NIL : words[base + POINTER_WORD]!;
+      sum += words[base]!;
+    }
+    return sum;
   }
 
   /** A row for a new session without keys and without expiry; NIL when out of pages. */

@@ -36,6 +36,9 @@ import {
 import { SessionKeys } from './session-keys.js';
 import { SessionRows } from './session-rows.js';
 
+/** Digests in one readAhead() at most. */
+export const READ_AHEAD_MAX = 16;
+
 /** An expiry in the state's terms: milliseconds; idleMs 0 and maxAgeMs Infinity for none. */
 export interface ExpiryPolicy {
   idleMs: number;
@@ -70,6 +73,9 @@ export class ShardState {
   nowMs: number;
   readonly #seed: readonly [number, number];
   readonly #observer: SessionObserver;
+  readonly #ahead = new Int32Array(READ_AHEAD_MAX);
+  /** Of no use, but reads whose result goes nowhere may be left out by the compiler. */
+  #aheadSum = 0;
   readonly #onDue = (row: number): void => this.#due(row);
 
   constructor(options: ShardStateOptions, handles?: MemoryHandles) {
@@ -107,6 +113,20 @@ export class ShardState {
     const row = this.rows.find(digest, at, slot);
     if (row === NIL || this.rows.double(row, DEADLINE_DOUBLE) > this.nowMs) return row;
     return this.#reachDeadline(row) ? row : NIL;
+  }
+
+  /**
+   * Reads ahead what look-ups of these digests will read: bucket, header, record, each for all of them
+   * before the next. The reads do not wait for one another, so their cache misses overlap.
+   *
+   * @param places offsets of the digests, `count` of them.
+   */
+  readAhead(digests: Int32Array, places: Int32Array, count: number): void {
+    this.#aheadSum += this.rows.readAhead(digests, places, count, this.#ahead);
+    for (let index = 0; index < count; index += 1) {
+      const pointer = this.#ahead[index]!;
+      if (pointer !== NIL) this.#aheadSum += this.arena.bytesOf(pointer);
+    }
   }
 
   /** A new session; the digest must be unused. It has no expiry until setExpiry(). */

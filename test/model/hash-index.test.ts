@@ -118,13 +118,13 @@ describe('HashIndex', () => {
   test('grows over several pages and gives them back on the way down', () => {
     const random = new Random(9);
     const subject = new IndexUnderTest();
-    for (let cell = 0; cell < 150_000; cell += 1) subject.insert(random.below(2 ** 32) & ~1);
-    expect(subject.index.bytes).toBe(150_000 * 4);
+    for (let cell = 0; cell < 80_000; cell += 1) subject.insert(random.below(2 ** 32) & ~1);
+    expect(subject.index.bytes).toBe(80_000 * 4);
     subject.expectAllFound();
     const cells = [...subject.hashes.keys()];
     for (let at = 0; at < cells.length; at += 1) {
       subject.remove(cells[at]!);
-      if (at === 75_000 || at === 149_000) subject.expectAllFound();
+      if (at === 40_000 || at === 79_000) subject.expectAllFound();
     }
     expect(subject.index.bytes).toBe(64 * 4);
     expect(subject.memory.pageCount).toBe(1);

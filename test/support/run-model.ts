@@ -1,8 +1,14 @@
 /** Drives a shard and the model of it with the same random commands, and compares every reply. */
 import { expect } from 'vitest';
-import { DEFAULT_MAP, ModelSessions, SHARED_FROM } from './model-sessions.js';
+import {
+  DEFAULT_MAP,
+  type ModelCommand,
+  type ModelReply,
+  type ModelSessions,
+  SHARED_FROM,
+} from './model-sessions.js';
 import type { Random } from './random.js';
-import { sessionKey, type ShardHarness } from './shard-harness.js';
+import { type Reply, type SessionKey, sessionKey, type ShardHarness } from './shard-harness.js';
 
 const SESSIONS = 40;
 const SHARED_SESSIONS = 6;
@@ -22,26 +28,54 @@ function randomNumber(random: Random): number {
  *
  * @returns the status.
  */
-export function runOne(
+export function runOne(random: Random, shard: ShardHarness, model: ModelSessions): number {
+  if (random.below(4) === 0) shard.clock.advance(random.below(400) * 0.5);
+  const { command, number } = randomCall(random, model);
+  const reply = shard.call(nameOn(command, number), keyOf(number), command.body);
+  if (reply.status !== MEMORY_LIMIT) expectSame(command, reply, model.execute(command, number));
+  return reply.status;
+}
+
+/** Several random commands that the shard finds in its ring in one turn. */
+export function runSeveral(
   random: Random,
   shard: ShardHarness,
   model: ModelSessions,
-  call: number,
-): number {
-  if (random.below(4) === 0) shard.clock.advance(random.below(400) * 0.5);
+  count: number,
+): void {
+  shard.clock.advance(random.below(400) * 0.5);
+  const calls = Array.from({ length: count }, () => {
+    const { command, number } = randomCall(random, model);
+    shard.push(nameOn(command, number), keyOf(number), command.body);
+    return { command, expected: model.execute(command, number) };
+  });
+  shard.loop.runTurn();
+  const replies = shard.replies();
+  expect(replies.length).toBe(count);
+  calls.forEach(({ command, expected }, at) => expectSame(command, replies[at]!, expected));
+}
+
+function randomCall(
+  random: Random,
+  model: ModelSessions,
+): { readonly command: ModelCommand; readonly number: number } {
   const number = randomNumber(random);
-  const command = model.randomCommand(random, number);
-  const isDefault = number === DEFAULT_MAP;
-  const name = isDefault ? command.name.replace('SH_', 'KV_') : command.name;
-  const reply = shard.call(name, isDefault ? undefined : sessionKey(number), command.body);
-  if (reply.status === MEMORY_LIMIT) return reply.status;
+  return { number, command: model.randomCommand(random, number) };
+}
+
+function nameOn(command: ModelCommand, number: number): string {
+  return number === DEFAULT_MAP ? command.name.replace('SH_', 'KV_') : command.name;
+}
+
+function keyOf(number: number): SessionKey | undefined {
+  return number === DEFAULT_MAP ? undefined : sessionKey(number);
+}
+
+function expectSame(command: ModelCommand, reply: Reply, expected: ModelReply): void {
   const actual = { status: reply.status, body: comparable(reply.body) };
-  const expected = model.execute(command, number);
   // The quick comparison first: expect() takes longer than the command.
-  if (JSON.stringify(actual) !== JSON.stringify(expected)) {
-    expect({ call, number, command, ...actual }).toEqual({ call, number, command, ...expected });
-  }
-  return reply.status;
+  if (JSON.stringify(actual) === JSON.stringify(expected)) return;
+  expect({ command, ...actual }).toEqual({ command, ...expected });
 }
 
 /** Both sides agree on what there is in all. */

@@ -147,6 +147,17 @@ describe('eviction', () => {
     expect(shard.sessions.sessionCount).toBe(count);
   });
 
+  test('ends nobody for a write that could never fit', () => {
+    const shard = new ShardHarness({ admission });
+    for (let number = 0; number < 50; number += 1) {
+      shard.start(sessionKey(number), { keys: { a: 1 }, expiry: { duration: 60 } });
+    }
+    const huge = { keys: { a: 'v'.repeat(200_000) } };
+    expect(shard.statusOf('SH_NEW', sessionKey(99), huge)).toBe(205);
+    expect(shard.statusOf('SH_SET', sessionKey(1), huge)).toBe(205);
+    expect(shard.sessions.sessionCount).toBe(50);
+  });
+
   test('never ends a session without expiry, nor one that outlives its deadline without data', () => {
     const shard = new ShardHarness({ admission });
     shard.start(sessionKey(9_000), { expiry: { duration: 1 } });
