@@ -65,7 +65,7 @@ function moduleBytes(): Uint8Array<ArrayBuffer> {
     ...[0, ...ascii('asm'), 1, 0, 0, 0],
     ...section(SECTION.types, [[TYPE_FUNCTION, 0, 0]]),
     ...section(SECTION.functions, [[0]]),
-    ...section(SECTION.memory, [[0, 1]]),
+    ...section(SECTION.memory, [[1, 1, 1]]),
     ...section(SECTION.exports, [
       [...sized(ascii('memory')), EXPORTED.memory, 0],
       [...sized(ascii('run')), EXPORTED.function, 0],

@@ -48,7 +48,7 @@ export class ServerCommands {
     writer.text('ioThreads');
     writer.uint(config.ioThreads);
     writer.text('uptime');
-    writer.float((clock.nowMs() - startedMs) / 1_000);
+    writer.float(Math.round(clock.nowMs() - startedMs) / 1_000);
     writer.endReply();
   }
 }

@@ -1,5 +1,6 @@
 /** One shard's counters, in shared memory; the shard is their only writer. */
 import { SHARD_COUNTER_INDEX, type ShardCounter } from '../core/counters.js';
+import type { SessionObserver } from '../state/shard-state.js';
 
 export class ShardCounters {
   readonly #values: Float64Array;
@@ -21,3 +22,27 @@ export class ShardCounters {
     if (value > this.#values[index]!) this.#values[index] = value;
   }
 }
+
+/** Counts what happens to sessions. */
+export function observerOf(counters: ShardCounters): SessionObserver {
+  return {
+    sessionStarted: () => counters.add('sessionsCreated', 1),
+    sessionsEnded: (count) => counters.add('sessionsEnded', count),
+    sessionExpired(lagMs) {
+      counters.add('sessionsExpired', 1);
+      counters.raise('expiryLagMsMax', lagMs);
+    },
+    sessionCleared(lagMs) {
+      counters.add('sessionsCleared', 1);
+      counters.raise('expiryLagMsMax', lagMs);
+    },
+  };
+}
+
+/** For the default map, which is no session. */
+export const NO_OBSERVER: SessionObserver = {
+  sessionStarted: () => undefined,
+  sessionsEnded: () => undefined,
+  sessionExpired: () => undefined,
+  sessionCleared: () => undefined,
+};

@@ -12,11 +12,11 @@ import { clockFrom } from '../core/clock.js';
 import { Doorbell } from '../ring/doorbell.js';
 import { SideRoad } from '../ring/side-road.js';
 import { RingConsumer, RingProducer } from '../ring/spsc-ring.js';
-import { ShardState } from '../state/shard-state.js';
+import { type SessionObserver, ShardState } from '../state/shard-state.js';
 import { Admission } from './admission.js';
 import { Dispatcher } from './dispatch.js';
 import { RingSink } from './ring-sink.js';
-import { ShardCounters } from './shard-counters.js';
+import { NO_OBSERVER, observerOf, ShardCounters } from './shard-counters.js';
 import { type ShardLink, ShardLoop } from './shard-loop.js';
 
 const SPINS = 20;
@@ -28,8 +28,8 @@ export function runShard(plan: ShardPlan): void {
   const clock = clockFrom(plan.clock);
   const counters = new ShardCounters(plan.counters);
   const bell = new Doorbell(plan.bell);
-  const sessions = newState(clock.nowMs(), counters);
-  const defaults = plan.index === 0 ? newDefaultMap(clock.nowMs(), counters) : undefined;
+  const sessions = newState(clock.nowMs(), observerOf(counters));
+  const defaults = plan.index === 0 ? newDefaultMap(clock.nowMs()) : undefined;
   const states = defaults === undefined ? [sessions] : [sessions, defaults.state];
   const limits = {
     keysMax: config.maxKeys,
@@ -53,32 +53,14 @@ export function runShard(plan: ShardPlan): void {
   loop.run();
 }
 
-function newState(nowMs: number, counters: ShardCounters): ShardState {
+function newState(nowMs: number, observer: SessionObserver): ShardState {
   const seed = randomFillSync(new Int32Array(2));
-  return new ShardState({
-    nowMs,
-    seed: [seed[0]!, seed[1]!],
-    observer: {
-      sessionStarted: () => counters.add('sessionsCreated', 1),
-      sessionsEnded: (count) => counters.add('sessionsEnded', count),
-      sessionExpired(lagMs) {
-        counters.add('sessionsExpired', 1);
-        counters.raise('expiryLagMsMax', lagMs);
-      },
-      sessionCleared(lagMs) {
-        counters.add('sessionsCleared', 1);
-        counters.raise('expiryLagMsMax', lagMs);
-      },
-    },
-  });
+  return new ShardState({ nowMs, seed: [seed[0]!, seed[1]!], observer });
 }
 
 /** The one session that always exists. It has a state of its own, so that SH_END_ALL passes it by. */
-function newDefaultMap(
-  nowMs: number,
-  counters: ShardCounters,
-): { readonly state: ShardState; readonly row: number } {
-  const state = newState(nowMs, counters);
+function newDefaultMap(nowMs: number): { readonly state: ShardState; readonly row: number } {
+  const state = newState(nowMs, NO_OBSERVER);
   return { state, row: state.create(new Int32Array(4), 0, 0, false) };
 }
 

@@ -6,6 +6,7 @@
 import { describe, expect, test } from 'vitest';
 import { ByteSpace } from '../../src/core/copy.js';
 import { NIL } from '../../src/memory/shared-memory.js';
+import { NO_OBSERVER } from '../../src/shard/shard-counters.js';
 import { ShardState } from '../../src/state/shard-state.js';
 import { PageFiller } from '../support/page-filler.js';
 import { Random } from '../support/random.js';
@@ -13,16 +14,10 @@ import { Random } from '../support/random.js';
 const CALLS = 20_000;
 const SESSIONS = 12;
 const KEY_BYTES_MAX = 512;
-const NOTHING = {
-  sessionStarted: (): void => undefined,
-  sessionsEnded: (): void => undefined,
-  sessionExpired: (): void => undefined,
-  sessionCleared: (): void => undefined,
-};
 const encoder = new TextEncoder();
 
 class KeysUnderTest {
-  readonly state = new ShardState({ nowMs: 0, seed: [1, 2], observer: NOTHING });
+  readonly state = new ShardState({ nowMs: 0, seed: [1, 2], observer: NO_OBSERVER });
   readonly models = Array.from({ length: SESSIONS }, () => new Map<string, string>());
   readonly #input = new ByteSpace(new ArrayBuffer(300_000));
   readonly #output = new ByteSpace(new ArrayBuffer(300_000));

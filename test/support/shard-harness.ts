@@ -23,9 +23,9 @@ import { allocateRing, RING_EMPTY, RingConsumer, RingProducer } from '../../src/
 import { Admission, type AdmissionLimits } from '../../src/shard/admission.js';
 import { Dispatcher } from '../../src/shard/dispatch.js';
 import { RingSink } from '../../src/shard/ring-sink.js';
-import { ShardCounters } from '../../src/shard/shard-counters.js';
+import { NO_OBSERVER, observerOf, ShardCounters } from '../../src/shard/shard-counters.js';
 import { ShardLoop } from '../../src/shard/shard-loop.js';
-import { ShardState } from '../../src/state/shard-state.js';
+import { type SessionObserver, ShardState } from '../../src/state/shard-state.js';
 import { MessageChannel } from 'node:worker_threads';
 
 export const START_MS = 1_800_000_000_000;
@@ -88,8 +88,8 @@ export class ShardHarness {
     if (attachTo === undefined) this.clock.set(START_MS);
     const nowMs = this.clock.nowMs();
     const counters = new ShardCounters(this.#counters);
-    this.sessions = newState(counters, nowMs, attachTo?.sessions.memory.handles());
-    const defaults = newState(counters, nowMs, attachTo?.defaults.state.memory.handles());
+    this.sessions = newState(observerOf(counters), nowMs, attachTo?.sessions.memory.handles());
+    const defaults = newState(NO_OBSERVER, nowMs, attachTo?.defaults.state.memory.handles());
     const defaultRow = attachTo?.defaults.row ?? defaults.create(new Int32Array(4), 0, 0, false);
     this.defaults = { state: defaults, row: defaultRow };
     const ringBytes = options.ringBytes ?? 1 << 20;
@@ -250,21 +250,9 @@ export class ShardHarness {
 }
 
 function newState(
-  counters: ShardCounters,
+  observer: SessionObserver,
   nowMs: number,
   handles: MemoryHandles | undefined,
 ): ShardState {
-  const observer = {
-    sessionStarted: () => counters.add('sessionsCreated', 1),
-    sessionsEnded: (count: number) => counters.add('sessionsEnded', count),
-    sessionExpired(lagMs: number) {
-      counters.add('sessionsExpired', 1);
-      counters.raise('expiryLagMsMax', lagMs);
-    },
-    sessionCleared(lagMs: number) {
-      counters.add('sessionsCleared', 1);
-      counters.raise('expiryLagMsMax', lagMs);
-    },
-  };
   return new ShardState({ nowMs, seed: [0x1234_5678, 0x0bad_cafe], observer }, handles);
 }
