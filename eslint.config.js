@@ -10,7 +10,10 @@ export default tseslint.config(
         'error',
         { allowExpressions: true, allowTypedFunctionExpressions: true },
       ],
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_' },
+      ],
       eqeqeq: 'error',
       'no-restricted-syntax': [
         'error',

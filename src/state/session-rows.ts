@@ -95,12 +95,7 @@ export class SessionRows {
    * @param pointers gets where their records lie in the arena; NIL for none and for big sessions.
    * @returns something made from all that was read.
    */
-  readAhead(
-    digests: Int32Array,
-    places: Int32Array,
-    count: number,
-    pointers: Int32Array,
-  ): number {
+  readAhead(digests: Int32Array, places: Int32Array, count: number, pointers: Int32Array): number {
     for (let each = 0; each < count; each += 1) {
       pointers[each] = this.index.firstOf(digests[places[each]!]!);
     }
