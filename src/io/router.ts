@@ -83,12 +83,12 @@ export class Router {
     this.#header = new RequestHeader(tokens.digest);
   }
 
-  /** @param space the frame; valid during the call only. */
-  routeFrame(connection: Connection, space: ByteSpace): void {
+  /** The frame is bytes [0, bytes) of space, valid during the call only. */
+  routeFrame(connection: Connection, space: ByteSpace, bytes: number): void {
     const frame = this.#frame;
-    const isTooLarge = space.bytes.length > this.#traffic.config.maxPayload;
+    const isTooLarge = bytes > this.#traffic.config.maxPayload;
     if (isTooLarge) this.#counters[FRAMES_TOO_LARGE]! += 1;
-    frame.open(space);
+    frame.open(space, bytes);
     for (let step = frame.next(); step !== FRAME_END; step = frame.next()) {
       if (step !== FRAME_COMMAND) {
         this.#counters[COMMANDS_MALFORMED]! += 1;

@@ -14,16 +14,18 @@ import {
 
 type Uws = typeof import('uWebSockets.js');
 
-/** One object per socket, given to it at its upgrade. */
-interface UserData<Owner> {
-  owner: Owner | undefined;
-  socket: UwsSocket<Owner> | undefined;
+/**
+ * uWebSockets hands over the same object for a socket in each of its events. A property of it is
+ * found much faster than getUserData() answers.
+ */
+interface OwnedWebSocket<Owner> extends WebSocket<object> {
+  owner?: Owner;
 }
 
-class UwsSocket<Owner> implements Socket {
-  readonly #socket: WebSocket<UserData<Owner>>;
+class UwsSocket implements Socket {
+  readonly #socket: WebSocket<object>;
 
-  constructor(socket: WebSocket<UserData<Owner>>) {
+  constructor(socket: WebSocket<object>) {
     this.#socket = socket;
   }
 
@@ -82,7 +84,7 @@ class UwsTransport<Owner> implements Transport {
   }
 
   #serve(handlers: TransportHandlers<Owner>, messageBytesMax: number): void {
-    this.#app.ws<UserData<Owner>>('/*', {
+    this.#app.ws<object>('/*', {
       compression: this.#uws.DISABLED,
       maxPayloadLength: messageBytesMax,
       idleTimeout: IDLE_SECONDS_MAX,
@@ -96,24 +98,20 @@ class UwsTransport<Owner> implements Transport {
         }
         const key = request.getHeader('sec-websocket-key');
         const extensions = request.getHeader('sec-websocket-extensions');
-        const userData: UserData<Owner> = { owner: undefined, socket: undefined };
-        response.upgrade(userData, key, '', extensions, context);
+        response.upgrade({}, key, '', extensions, context);
       },
-      open: (ws) => {
-        const userData = ws.getUserData();
-        userData.socket = new UwsSocket(ws);
-        userData.owner = handlers.onOpen(userData.socket);
+      open: (ws: OwnedWebSocket<Owner>) => {
+        ws.owner = handlers.onOpen(new UwsSocket(ws));
       },
-      message: (ws, message, isBinary) => {
-        const owner = ws.getUserData().owner!;
-        if (isBinary) handlers.onBinary(owner, message);
-        else handlers.onText(owner, message);
+      message: (ws: OwnedWebSocket<Owner>, message, isBinary) => {
+        if (isBinary) handlers.onBinary(ws.owner!, message);
+        else handlers.onText(ws.owner!, message);
       },
-      drain: (ws) => {
-        handlers.onDrain(ws.getUserData().owner!);
+      drain: (ws: OwnedWebSocket<Owner>) => {
+        handlers.onDrain(ws.owner!);
       },
-      close: (ws) => {
-        handlers.onClose(ws.getUserData().owner!);
+      close: (ws: OwnedWebSocket<Owner>) => {
+        handlers.onClose(ws.owner!);
       },
     });
     this.#app.any('/*', (response) => {

@@ -57,11 +57,11 @@ export class NativeFrame {
     this.#space = space;
   }
 
-  /** Starts at the first byte of a frame. */
-  open(space: ByteSpace): void {
+  /** Starts at the head of a frame, which is bytes [0, bytes) of space. */
+  open(space: ByteSpace, bytes: number): void {
     this.#space = space;
     this.#at = 0;
-    this.#bytes = space.bytes.length;
+    this.#bytes = bytes;
   }
 
   /** Fills `command` from the next bin, if FRAME_COMMAND is the answer. */
