@@ -3,13 +3,14 @@ import { Output, type Bench } from './bench.js';
 import { endToEnd } from './end-to-end.bench.js';
 import { engine } from './engine.bench.js';
 import { expiry } from './expiry.bench.js';
+import { ioPath } from './io-path.bench.js';
 import { layout } from './layout.bench.js';
 import { memory } from './memory.bench.js';
 import { ring } from './ring.bench.js';
 import { helpText, parseOptions, type BenchOptions } from './options.js';
 import { killAll, stopAll } from './processes.js';
 
-const BENCHES: readonly Bench[] = [endToEnd, memory, expiry, engine, layout, ring];
+const BENCHES: readonly Bench[] = [endToEnd, memory, expiry, engine, ioPath, layout, ring];
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;

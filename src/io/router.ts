@@ -235,7 +235,7 @@ export class Router {
     if (connection.held !== undefined || traffic.isDraining) return false;
     this.#header.ticket = ticket;
     const bodyBytes = command.bodyEnd - command.bodyAt;
-    const mayPark = connection.inFlight < this.#inFlightMax;
+    const mayPark = connection.inFlight < this.#inFlightMax && !link.isOverfull;
     if (!link.push(this.#header, space, command.bodyAt, bodyBytes, mayPark)) return false;
     connection.inFlight += 1;
     traffic.inFlight += 1;
@@ -253,7 +253,7 @@ export class Router {
     if (
       connection.held !== undefined ||
       traffic.isDraining ||
-      (isOver && traffic.links.some((link) => link.isBlocked))
+      traffic.links.some((link) => link.isOverfull || (isOver && link.isBlocked))
     ) {
       this.#hold(connection, command.id, text);
       return;

@@ -16,8 +16,8 @@ import { SideRoad } from '../ring/side-road.js';
 import { RING_FULL, RingConsumer, RingProducer } from '../ring/spsc-ring.js';
 import { ParkedCommands } from './parked-commands.js';
 
-/** Commands parked for one shard; beyond this they are refused whoever sends them. */
-export const PARKED_BYTES_MAX = 256 * 1_024 * 1_024;
+/** Commands parked for one shard: a bound on memory that no sound client comes near. */
+const PARKED_BYTES_MAX = 256 * 1_024 * 1_024;
 
 const SIDE_ROAD_IN = IO_COUNTER_INDEX.sideRoadIn;
 const HEADER_WORDS = REQUEST_HEADER_BYTES / 4;
@@ -61,6 +61,11 @@ export class ShardLink {
   /** Whether a command pushed now would have to wait for earlier ones. */
   get isBlocked(): boolean {
     return !this.#parked.isEmpty;
+  }
+
+  /** Whether so much is parked that nothing should be added, whoever sends it. */
+  get isOverfull(): boolean {
+    return this.#parked.bytes > PARKED_BYTES_MAX;
   }
 
   /**
@@ -116,7 +121,7 @@ export class ShardLink {
     bodyBytes: number,
     mayPark: boolean,
   ): boolean {
-    if (!mayPark || this.#parked.bytes > PARKED_BYTES_MAX) return false;
+    if (!mayPark) return false;
     const { space, at } = this.#parked.add(REQUEST_HEADER_BYTES + bodyBytes);
     const view = space.view;
     view.setInt32(at, header.connection, true);

@@ -15,12 +15,10 @@ export const LANE_REPLIES_MAX = 65_536;
 
 /** One text command, from its arrival to its reply. */
 export class TextRequest {
-  readonly connection: Connection;
   readonly context: TextContext;
   reply: string | undefined = undefined;
 
-  constructor(connection: Connection, context: TextContext) {
-    this.connection = connection;
+  constructor(context: TextContext) {
     this.context = context;
   }
 

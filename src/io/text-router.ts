@@ -59,7 +59,7 @@ export class TextRouter {
 
   #route(connection: Connection, lane: TextLane, text: TextCommand): void {
     const { entry, token, body } = text;
-    const request = new TextRequest(connection, {
+    const request = new TextRequest({
       entry,
       sentName: text.sentName,
       tokenEcho: text.tokenEcho,
