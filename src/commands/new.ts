@@ -15,11 +15,11 @@ import {
   nameBytes,
   putName,
   putTokenAndId,
+  refusesStart,
   startSession,
   TOKEN_AND_ID_BYTES,
   validateName,
 } from './starting.js';
-import { isTooLarge, refuseTooLarge } from './storing.js';
 
 const EXPIRY_PARAMETER = parameterIndex('SH_NEW', 'expiry');
 const NAME_PARAMETER = parameterIndex('SH_NEW', 'name');
@@ -45,15 +45,7 @@ export const newSession: Command = {
       refuseTaken(context, isShared);
       return;
     }
-    if (isTooLarge(context, NIL, 0, true)) {
-      refuseTooLarge(context);
-      return;
-    }
-    const refusal = context.makeRoom();
-    if (refusal !== '') {
-      reply.refuse(STATUSES.MEMORY_LIMIT.code, refusal);
-      return;
-    }
+    if (refusesStart(context)) return;
     startSession(context, isShared, EXPIRY_PARAMETER);
     const hasName = body.has(NAME_PARAMETER);
     const named = hasName ? NAME.bytes.length + nameBytes(body, NAME_PARAMETER) : 0;

@@ -9,8 +9,13 @@ import { NIL } from '../memory/shared-memory.js';
 import type { Command } from './command.js';
 import { CREATED } from './names.js';
 import { parameterIndex } from './parameters.js';
-import { putTokenAndId, startSession, TOKEN_AND_ID_BYTES, validateName } from './starting.js';
-import { isTooLarge, refuseTooLarge } from './storing.js';
+import {
+  putTokenAndId,
+  refusesStart,
+  startSession,
+  TOKEN_AND_ID_BYTES,
+  validateName,
+} from './starting.js';
 
 const CREATE_PARAMETER = parameterIndex('SH_OPEN', 'create');
 const EXPIRY_PARAMETER = parameterIndex('SH_OPEN', 'expiry');
@@ -34,15 +39,7 @@ export const open: Command = {
       return;
     }
     if (!isThere) {
-      if (isTooLarge(context, NIL, 0, true)) {
-        refuseTooLarge(context);
-        return;
-      }
-      const refusal = context.makeRoom();
-      if (refusal !== '') {
-        reply.refuse(STATUSES.MEMORY_LIMIT.code, refusal);
-        return;
-      }
+      if (refusesStart(context)) return;
       startSession(context, true, EXPIRY_PARAMETER);
     }
     reply.begin(STATUSES.OK.code, 1 + TOKEN_AND_ID_BYTES + CREATED.bytes.length + 1);

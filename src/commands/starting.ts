@@ -1,13 +1,14 @@
 /** Steps that SH_NEW and SH_OPEN share. */
 import { type ByteSpace, copyBytes } from '../core/copy.js';
 import { STATUSES } from '../core/statuses.js';
+import { NIL } from '../memory/shared-memory.js';
 import { putStrHeader, strBytes } from '../protocol/msgpack-put.js';
 import type { Body } from './body.js';
 import type { CommandContext } from './command.js';
 import { NAME_BYTES_MAX } from './limits.js';
 import { ID, TOKEN } from './names.js';
 import { type ReplyWriter, TOKEN_ITEM_BYTES } from './reply.js';
-import { storeKeys } from './storing.js';
+import { isTooLarge, refuseTooLarge, storeKeys } from './storing.js';
 
 const ID_CHARACTERS = 24;
 /** Bytes of the members tkn and id. */
@@ -20,6 +21,18 @@ export function validateName(body: Body, parameter: number): number {
   if (bytes >= 1 && bytes <= NAME_BYTES_MAX) return STATUSES.OK.code;
   body.detail = `name must have 1 to ${NAME_BYTES_MAX} bytes`;
   return STATUSES.WRONG_VALUE.code;
+}
+
+/** Refuses the command if one more session with the body's keys may not start; says whether it did. */
+export function refusesStart(context: CommandContext): boolean {
+  if (isTooLarge(context, NIL, 0, true)) {
+    refuseTooLarge(context);
+    return true;
+  }
+  const refusal = context.makeRoom();
+  if (refusal === '') return false;
+  context.reply.refuse(STATUSES.MEMORY_LIMIT.code, refusal);
+  return true;
 }
 
 /** Starts the session of the command's digest, with the body's keys and expiry. */
