@@ -18,7 +18,10 @@ export function maskFor(slot: number, digestWord: number): number {
   return (slot ^ digestWord) & 0xffff;
 }
 
-/** The shard that owns a slot. Shards own numbers of slots that differ by one at most. */
+/**
+ * The shard that owns a slot. Each shard owns consecutive slots, and numbers of them that differ by
+ * one at most, so that a data directory of another shard count is read by the few who need it.
+ */
 export function shardOf(slot: number, shards: number): number {
-  return slot % shards;
+  return (slot * shards) >>> 10;
 }

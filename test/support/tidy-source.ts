@@ -20,13 +20,17 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'src/commands': ['src/core', 'src/protocol', 'src/memory', 'src/state'],
   'src/shard': [
     ...['src/core', 'src/config', 'src/protocol', 'src/ring', 'src/memory', 'src/state'],
-    ...['src/commands', 'src/expiry'],
+    ...['src/commands', 'src/expiry', 'src/storage'],
   ],
+  'src/storage': ['src/core', 'src/protocol', 'src/memory', 'src/state'],
   'src/io': ['src/core', 'src/config', 'src/protocol', 'src/ring'],
   'src/client': ['src/core', 'src/protocol'],
-  'src/server': ['src/core', 'src/config', 'src/ring'],
-  'src/cli': ['src/core', 'src/config', 'src/client', 'src/protocol', 'src/server'],
-  workers: ['src/core', 'src/config', 'src/ring', 'src/shard', 'src/io'],
+  'src/server': ['src/core', 'src/config', 'src/ring', 'src/storage'],
+  'src/cli': [
+    ...['src/core', 'src/config', 'src/client', 'src/protocol', 'src/server', 'src/storage'],
+    ...['src/state', 'src/memory'],
+  ],
+  workers: ['src/core', 'src/config', 'src/ring', 'src/shard', 'src/io', 'src/storage'],
 };
 
 /** What a folder may import beside that, if only for types. */

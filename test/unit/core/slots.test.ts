@@ -45,4 +45,10 @@ describe('slots', () => {
     for (let slot = 0; slot < SLOTS; slot += 1) counts[shardOf(slot, shards)]! += 1;
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
   });
+
+  test.each([2, 5, 64])('each of %i shards owns consecutive slots', (shards) => {
+    const owners = Array.from({ length: SLOTS }, (_, slot) => shardOf(slot, shards));
+    expect(owners).toEqual(owners.toSorted((a, b) => a - b));
+    expect(owners.at(-1)).toBe(shards - 1);
+  });
 });

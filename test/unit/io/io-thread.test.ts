@@ -6,6 +6,7 @@ import {
   FLAG_NO_TOKEN,
   FLAG_SIDE_ROAD,
 } from '../../../src/ring/records.js';
+import { shardOf } from '../../../src/core/slots.js';
 import { tokenToText } from '../../../src/protocol/token.js';
 import { replyBytes } from '../../support/ring-shard.js';
 import { SECRET, startIo, tokenOnShard, type IoHarness } from '../../support/ring-io.js';
@@ -42,12 +43,12 @@ describe('a session command', () => {
     const slot = ((TOKEN[0]! | (TOKEN[1]! << 8)) ^ (digest[0]! & 0xffff)) & 1023;
     const taken = shards.map((shard) => shard.take());
     expect(taken.map((requests) => requests.length)).toEqual(
-      shards.map((_, shard) => (shard === slot % 5 ? 1 : 0)),
+      shards.map((_, shard) => (shard === shardOf(slot, 5) ? 1 : 0)),
     );
-    const [request] = taken[slot % 5]!;
+    const [request] = taken[shardOf(slot, 5)]!;
     expect(request).toMatchObject({ id: 7, op: GET, flags: 0, ticket: 0, slot, digest });
     expect(decode(request!.body)).toEqual({ keys: ['a'] });
-    shards[slot % 5]!.answer(request!, { body: { keys: { a: 1 } } });
+    shards[shardOf(slot, 5)]!.answer(request!, { body: { keys: { a: 1 } } });
     await turns();
     expect(socket.replies).toEqual([[7, 1, { keys: { a: 1 } }]]);
   });
