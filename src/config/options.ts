@@ -29,9 +29,9 @@ export interface ChoiceSpec {
   readonly help: string;
 }
 
-/** A whole number, a size (1048576, 64KiB, 1.5MiB) or a time in seconds, between two limits. */
+/** A whole number, a size (1048576, 64KiB, 1.5MiB), a time in seconds or a ratio, between two limits. */
 export interface NumberSpec {
-  readonly kind: 'count' | 'bytes' | 'seconds';
+  readonly kind: 'count' | 'bytes' | 'seconds' | 'ratio';
   readonly default: number;
   readonly min: number;
   readonly max: number;
@@ -47,11 +47,40 @@ export const OPTIONS = {
   port: { kind: 'count', default: 1987, min: 0, max: 65_535, help: 'TCP port; 0 = any free one' },
   shards: { kind: 'count', default: 0, min: 0, max: 64, help: 'shard threads; 0 = by core count' },
   ioThreads: { kind: 'count', default: 1, min: 1, max: 64, help: 'I/O threads sharing the port' },
+  dataDir: { kind: 'text', default: './data', help: 'directory of the log and the snapshots' },
   memory: {
     kind: 'switch',
     default: false,
-    help: 'keep sessions in memory only (this version keeps none on disk in any case)',
+    help: 'keep nothing on disk: sessions end with the process; --data-dir is not touched',
   },
+  fsync: {
+    kind: 'choice',
+    default: 'everysec',
+    choices: ['always', 'everysec', 'no'],
+    help: 'when the log reaches the disk: before each reply, once a second, when the system likes',
+  },
+  segmentBytes: {
+    kind: 'bytes',
+    default: 64 * MIB,
+    min: 64 * KIB,
+    max: GIB,
+    help: 'a log file that has grown to this is followed by a new one',
+  },
+  snapshotLogRatio: {
+    kind: 'ratio',
+    default: 1,
+    min: 0.1,
+    max: 1_000,
+    help: 'a snapshot is due when the log since the last one is so many times the data',
+  },
+  snapshotMinBytes: {
+    kind: 'bytes',
+    default: 64 * MIB,
+    min: 64 * KIB,
+    max: 1_024 * GIB,
+    help: 'but not before the log has grown to this, all shards together',
+  },
+  loadName: { kind: 'text', default: '', help: 'saved set to load before listening' },
   transport: {
     kind: 'choice',
     default: 'auto',

@@ -4,6 +4,8 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { ClockSource } from '../core/clock.js';
+import type { RecoveryPlan } from '../storage/recovery-plan.js';
+import type { MainCall, MainCallAnswered } from './main-call.js';
 import type { Config } from './options.js';
 
 /** The two rings between one I/O thread and one shard, and the port for what is too large for them. */
@@ -21,7 +23,7 @@ export interface IoThreadPlan {
   /** Instant of the server's start, milliseconds on the shared clock. */
   readonly startedMs: number;
   readonly serverVersion: string;
-  /** 32 bytes: the first 16 key the token digest, all 32 key the tokens of shared names. */
+  /** 32 bytes, of the data directory if there is one: the first 16 key the token digest, all 32 key the tokens of shared names. */
   readonly secret: Uint8Array;
   /** By shard. */
   readonly links: readonly LinkPlan[];
@@ -44,16 +46,29 @@ export interface ShardPlan {
   readonly counters: SharedArrayBuffer;
   /** One i32 word, written by main: 0 run, 1 stop after the turn in hand. Ring the bell after. */
   readonly stopWord: SharedArrayBuffer;
+  /** Undefined with --memory. */
+  readonly storage: ShardStoragePlan | undefined;
+}
+
+/** What a shard needs to read its part of the data directory and to write its log there. */
+export interface ShardStoragePlan {
+  /** Path of the data directory, which main has locked. */
+  readonly directory: string;
+  readonly recovery: RecoveryPlan;
+  /** See storage/shard-board.ts. */
+  readonly board: SharedArrayBuffer;
 }
 
 /** Main to an I/O thread. */
 export type IoThreadOrder =
   | { readonly type: 'listen'; readonly port: number; readonly isExclusive: boolean }
   /** Stop accepting, answer 209 to new commands, finish those in flight, close with 1001. */
-  | { readonly type: 'drain'; readonly deadlineMs: number };
+  | { readonly type: 'drain'; readonly deadlineMs: number }
+  | MainCallAnswered;
 
 /** An I/O thread to main: `transport` is the one that it chose, for the start-up line. */
 export type IoThreadReport =
   | { readonly type: 'listening'; readonly port: number; readonly transport: 'uws' | 'ws' }
   | { readonly type: 'listen-failed'; readonly reason: string }
-  | { readonly type: 'drained' };
+  | { readonly type: 'drained' }
+  | MainCall;

@@ -58,6 +58,8 @@ export function expectedOf(spec: OptionSpec): string {
       return `one of ${spec.choices.join(', ')}`;
     case 'count':
       return `a whole number from ${spec.min} to ${spec.max}`;
+    case 'ratio':
+      return `a number from ${spec.min} to ${spec.max}`;
     case 'seconds':
       return `a number of seconds from ${spec.min} to ${spec.max}`;
     case 'bytes':
@@ -75,6 +77,10 @@ function numberFrom(spec: NumberSpec): (value: unknown) => unknown {
     if (spec.kind === 'bytes') return bytesFrom(text) ?? value;
     return (spec.kind === 'count' ? WHOLE : DECIMAL).test(text) ? Number(text) : value;
   };
+}
+
+function isFractional(spec: NumberSpec): boolean {
+  return spec.kind === 'seconds' || spec.kind === 'ratio';
 }
 
 const SWITCH_WORDS = new Map<unknown, boolean>([
@@ -98,7 +104,7 @@ function schemaOf(spec: OptionSpec): z.ZodType {
     default: {
       const number = z.number({ error }).min(spec.min, { error }).max(spec.max, { error });
       const isFine = (value: number): boolean =>
-        (spec.kind === 'seconds' || Number.isSafeInteger(value)) &&
+        (isFractional(spec) || Number.isSafeInteger(value)) &&
         (spec.isPowerOfTwo === undefined || Number.isInteger(Math.log2(value)));
       return z.preprocess(numberFrom(spec), number.refine(isFine, { error }));
     }

@@ -36,6 +36,10 @@ export const SHARD_COUNTERS = {
   sizeLimitHits: 'commands answered 204 or 42 over a size limit',
   sideRoadOut: 'replies too large for a ring',
   replyRingWaits: 'times the shard waited for room in a reply ring',
+  notDurable: 'commands answered 210 because the log could not be written',
+  logBatches: 'batches written to the log',
+  logBytes: 'bytes of entries in them',
+  logFailures: 'times the log began to fail',
 } as const;
 
 export type IoCounter = keyof typeof IO_COUNTERS;

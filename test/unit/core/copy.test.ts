@@ -4,7 +4,7 @@ import { ByteSpace, copyBytes } from '../../../src/core/copy.js';
 test('copyBytes copies exactly the range, whatever its length and alignment', () => {
   const from = new ByteSpace(new ArrayBuffer(512));
   from.bytes.forEach((_, i) => (from.bytes[i] = i * 31));
-  for (let length = 0; length < 130; length += 1) {
+  for (let length = 0; length < 300; length += 1) {
     for (let shift = 0; shift < 4; shift += 1) {
       const to = new ByteSpace(new SharedArrayBuffer(512), 8);
       copyBytes(to, 16 + shift, from, 100 + shift * 3, length);
