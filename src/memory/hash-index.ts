@@ -97,6 +97,17 @@ export class HashIndex {
     return true;
   }
 
+  /**
+   * Says that so many cells will come, to an index that is empty: buckets for all of them at once
+   * cost less than one more at each insertion.
+   */
+  expect(cells: number): void {
+    if (this.#control[this.#base + HELD] !== 0) return;
+    const buckets = Math.max(this.#control[this.#base + BUCKETS]!, BUCKETS_MIN, cells);
+    while (this.#control[this.#base + PAGES]! * PAGE_WORDS < buckets) if (!this.#addPage()) return;
+    this.#control[this.#base + BUCKETS] = buckets;
+  }
+
   remove(cell: number, hash: number): void {
     this.#replace(cell, hash, this.nextOf(cell) + 1);
     this.#control[this.#base + HELD]! -= 1;

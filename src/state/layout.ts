@@ -25,6 +25,7 @@ export const ROW_WORDS_SHIFT = 4;
 export const ROW_DOUBLES_SHIFT = 3;
 
 export const DEADLINE_DOUBLE = 2;
+export const DEADLINE_WORD = DEADLINE_DOUBLE * 2;
 export const IDLE_DOUBLE = 3;
 export const META_WORD = 8;
 export const VERSION_WORD = 9;

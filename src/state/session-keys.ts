@@ -1,8 +1,9 @@
 /**
  * The keys and values of sessions, by row: small records and big maps behind one set of calls.
  *
- * A session changes to a big map beyond 32 keys or 4 KiB and back once it has at most half of that, so
- * that one key more or less does not change it each time. Values are msgpack bytes, never decoded.
+ * A session changes to a big map beyond 32 keys or 4 KiB and back once it has at most half of that,
+ * so that one key more or less does not change it each time. Values are msgpack bytes, never
+ * decoded.
  *
  * find() and the walk leave the pair they stand on in foundPointer, foundAt and foundBytes; valid
  * until the next write.
@@ -20,9 +21,10 @@ import {
   META_WORD,
   OWNER_SESSION,
 } from './layout.js';
+import { forEachPair } from './pairs.js';
 import type { SessionRows } from './session-rows.js';
 import { pairRecordBytes, SMALL_BYTES_MAX, SMALL_KEYS_MAX, SmallRecords } from './small-records.js';
-import { keyHeaderBytesOf, storedKeyBytes } from './stored-key.js';
+import { headerBytesOfStored, keyHeaderBytesOf, storedKeyBytes } from './stored-key.js';
 
 export class SessionKeys {
   readonly big: BigMaps;
@@ -199,6 +201,33 @@ export class SessionKeys {
     return count;
   }
 
+  /** A small session's record as it is, bytesBoundOf() long. */
+  copyRecord(to: ByteSpace, toAt: number, row: number): void {
+    const pointer = this.#rows.pointerOf(row);
+    if (pointer === NIL) return;
+    const bytes = this.#arena.bytesOf(pointer);
+    copyBytes(to, toAt, this.#arena.spaceOf(pointer), this.#arena.payloadAt(pointer), bytes);
+  }
+
+  /**
+   * Places pairs as pairs.ts draws them, checked already, in a session that has none: as one record
+   * where they are few.
+   */
+  place(row: number, count: number, from: ByteSpace, at: number, bytes: number): void {
+    if (count === 0) return;
+    if (count > SMALL_KEYS_MAX || bytes > SMALL_BYTES_MAX) {
+      forEachPair(from, at, at + bytes, (keyAt, keyBytes, valueAt, valueBytes) =>
+        this.set(row, from, keyAt, keyBytes, valueAt, valueBytes),
+      );
+      return;
+    }
+    const record = this.#arena.allocate(bytes, (row << 2) | OWNER_SESSION);
+    assert(record !== NIL, 'out of pages');
+    copyBytes(this.#arena.spaceOf(record), this.#arena.payloadAt(record), from, at, bytes);
+    this.#rows.setPointer(row, record);
+    this.#addCount(row, count);
+  }
+
   /** Says that about so many bytes of new pairs follow, so that a record is placed once. */
   reserve(row: number, pairsBytes: number): void {
     const pointer = this.#rows.pointerOf(row);
@@ -282,9 +311,4 @@ export class SessionKeys {
     this.#rows.setWord(row, META_WORD, meta | (count << COUNT_SHIFT));
     assert(count <= SMALL_KEYS_MAX, 'a small session has few keys');
   }
-}
-
-function headerBytesOfStored(storedBytes: number): number {
-  if (storedBytes < 33) return 1;
-  return storedBytes < 258 ? 2 : 3;
 }

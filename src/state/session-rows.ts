@@ -144,6 +144,11 @@ export class SessionRows {
     this.pool.free(row);
   }
 
+  /** Where the header's words are, from wordAtOf(row) on. Valid until headers or pages move. */
+  wordsOf(row: number): Int32Array {
+    return this.pool.words[row >>> ROWS_SHIFT]!;
+  }
+
   word(row: number, word: number): number {
     return this.pool.words[row >>> ROWS_SHIFT]![((row & ROWS_MASK) << ROW_WORDS_SHIFT) + word]!;
   }
@@ -237,4 +242,8 @@ export class SessionRows {
   #extrasDoubles(cell: number): Float64Array {
     return this.extras.doubles[(cell / this.extras.cellsPerPage) >>> 0]!;
   }
+}
+
+export function wordAtOf(row: number): number {
+  return (row & ROWS_MASK) << ROW_WORDS_SHIFT;
 }

@@ -5,48 +5,35 @@
  * Time is nowMs, set once a turn by beginTurn(), so that all commands of a turn agree on it. Every
  * look-up goes through find(), which is where expiry is exact: a session whose deadline has
  * come is ended or emptied there and then, whether or not the wheel has got to it.
+ *
+ * Every change goes through here and, where there is an EffectBuffer, leaves an entry there. The
+ * operations of one command on a session gather in one entry: touchForWrite(), set(),
+ * removeFound(), clear(), wrote().
  */
+import type { ByteSpace } from '../core/copy.js';
 import { assert } from '../core/errors.js';
-import { TimingWheel } from '../expiry/timing-wheel.js';
-import { Arena, ARENA_STRUCTURE } from '../memory/arena.js';
+import type { TimingWheel } from '../expiry/timing-wheel.js';
+import { Arena } from '../memory/arena.js';
 import { type MemoryHandles, NIL, SharedMemory, STATE_WORD } from '../memory/shared-memory.js';
+import { attachPages } from './attach-pages.js';
+import { Compaction } from './compaction.js';
+import { Deadlines, type ExpiryPolicy, flagsOfPolicy } from './deadlines.js';
+import type { EffectBuffer } from './effect-buffer.js';
+import { encodeSession } from './encode-session.js';
 import {
   CREATED_DOUBLE,
-  DEADLINE_DOUBLE,
-  EXPIRY_FLAGS,
-  FLAG_DELETE,
-  FLAG_EXPIRES,
   FLAG_EXTEND_ON_READ,
   FLAG_EXTEND_ON_WRITE,
   FLAG_SHARED,
-  IDLE_DOUBLE,
   META_WORD,
-  NEXT_WORD,
-  OWNER_SESSION,
-  PREVIOUS_WORD,
   SEED_STATE_WORD,
-  STRUCTURE_ENTRIES,
-  STRUCTURE_ENTRY_INDEX,
-  STRUCTURE_EXTRAS,
-  STRUCTURE_MAPS,
-  STRUCTURE_ROW_INDEX,
-  STRUCTURE_ROWS,
   VERSION_WORD,
 } from './layout.js';
 import { SessionKeys } from './session-keys.js';
-import { SessionRows } from './session-rows.js';
+import { SessionRows, wordAtOf } from './session-rows.js';
 
 /** Digests in one readAhead() at most. */
 export const READ_AHEAD_MAX = 16;
-
-/** An expiry in the state's terms: milliseconds; idleMs 0 and maxAgeMs Infinity for none. */
-export interface ExpiryPolicy {
-  idleMs: number;
-  maxAgeMs: number;
-  deletesSession: boolean;
-  extendsOnWrite: boolean;
-  extendsOnRead: boolean;
-}
 
 /** Told of what happens to sessions, for counters. */
 export interface SessionObserver {
@@ -62,17 +49,34 @@ export interface ShardStateOptions {
   /** Two random words: the seed of the key hash. */
   readonly seed: readonly [number, number];
   readonly observer: SessionObserver;
+  /** Whether it holds the default map alone, which is no session. */
+  readonly isDefaultMap?: boolean;
 }
+
+/** Rows touched by one slice of endRecovery(). */
+const RECOVERY_ROWS = 4_096;
 
 export class ShardState {
   readonly memory: SharedMemory;
   readonly arena: Arena;
   readonly rows: SessionRows;
   readonly keys: SessionKeys;
+  readonly deadlines: Deadlines;
   readonly wheel: TimingWheel;
+  readonly isDefaultMap: boolean;
+  /** Where changes leave their entries; undefined where nothing is to last. */
+  effects: EffectBuffer | undefined = undefined;
+  /** Off while entries cannot be written: reads then extend nothing. */
+  mayExtendOnRead = true;
+  /** On while a walk over the rows is under way: tidy() moves no row then. */
+  keepsRowsInPlace = false;
   nowMs: number;
   readonly #seed: readonly [number, number];
   readonly #observer: SessionObserver;
+  readonly #compaction: Compaction;
+  #isObserved = true;
+  /** The session that create() has begun and started() will log as a whole; NIL mostly. */
+  #starting = NIL;
   readonly #ahead = new Int32Array(READ_AHEAD_MAX);
   /** Of no use, but reads whose result goes nowhere may be left out by the compiler. */
   #aheadSum = 0;
@@ -83,16 +87,15 @@ export class ShardState {
     this.arena = new Arena(this.memory);
     this.rows = new SessionRows(this.memory);
     this.keys = new SessionKeys(this.memory, this.arena, this.rows);
-    this.wheel = new TimingWheel(this.memory, this.rows.pool, {
-      nextWord: NEXT_WORD,
-      previousWord: PREVIOUS_WORD,
-      deadlineDouble: DEADLINE_DOUBLE,
-    });
+    this.deadlines = new Deadlines(this.memory, this.rows, this.keys);
+    this.wheel = this.deadlines.wheel;
+    this.#compaction = new Compaction(this);
+    this.isDefaultMap = options.isDefaultMap ?? false;
     this.nowMs = options.nowMs;
     this.#seed = options.seed;
     this.#observer = options.observer;
     if (handles === undefined) this.#start();
-    else this.#attachPages();
+    else attachPages(this);
   }
 
   beginTurn(nowMs: number): void {
@@ -111,13 +114,13 @@ export class ShardState {
   /** The row of a live session, or NIL. */
   find(digest: Int32Array, at: number, slot: number): number {
     const row = this.rows.find(digest, at, slot);
-    if (row === NIL || this.rows.double(row, DEADLINE_DOUBLE) > this.nowMs) return row;
+    if (row === NIL || this.deadlines.of(row) > this.nowMs) return row;
     return this.#reachDeadline(row) ? row : NIL;
   }
 
   /**
-   * Reads ahead what look-ups of these digests will read: bucket, header, record, each for all of them
-   * before the next. The reads do not wait for one another, so their cache misses overlap.
+   * Reads ahead what look-ups of these digests will read: bucket, header, record, each for all of
+   * them before the next. The reads do not wait for one another, so their cache misses overlap.
    *
    * @param places offsets of the digests, `count` of them.
    */
@@ -129,31 +132,112 @@ export class ShardState {
     }
   }
 
-  /** A new session; the digest must be unused. It has no expiry until setExpiry(). */
+  /**
+   * A new session; the digest must be unused. It has no expiry until setExpiry(). Its keys and
+   * expiry are logged with it, by started(), which must follow in the same turn.
+   */
   create(digest: Int32Array, at: number, slot: number, isShared: boolean): number {
     const row = this.rows.create(digest, at, slot, isShared ? FLAG_SHARED : 0, this.nowMs);
     assert(row !== NIL, 'out of pages');
     this.wheel.clear(row);
+    this.#starting = this.effects === undefined ? NIL : row;
     this.#observer.sessionStarted();
     return row;
   }
 
+  /** The session that create() began is complete. */
+  started(row: number): void {
+    this.#starting = NIL;
+    if (this.effects !== undefined) encodeSession(this, row, this.effects);
+  }
+
+  /** A saved session has been put in its place: as live a change as a start. */
+  adopted(row: number): void {
+    this.#observer.sessionStarted();
+    this.started(row);
+  }
+
   end(row: number): void {
-    this.#remove(row);
+    this.effects?.putEnd(this, row);
+    this.drop(row);
     this.#observer.sessionsEnded(1);
   }
 
   /** Ends every session at once; returns how many were alive. */
   endAll(): number {
+    const { effects } = this;
+    // What is due loses its data with all the rest: one entry says it.
+    this.effects = undefined;
     while (this.advance(Infinity) > 0);
+    this.effects = effects;
     const count = this.sessionCount;
+    this.dropAll();
+    effects?.putEndAll();
+    this.#observer.sessionsEnded(count);
+    return count;
+  }
+
+  /** Takes a session away, unlogged and uncounted. */
+  drop(row: number): void {
+    this.wheel.cancel(row);
+    this.keys.clear(row);
+    this.rows.free(row);
+    if (row === this.#starting) this.#starting = NIL;
+  }
+
+  /** Takes all sessions away, unlogged and uncounted. */
+  dropAll(): void {
     this.memory.reset();
     this.arena.reset();
     this.rows.reset();
     this.keys.big.reset();
     this.#start();
-    this.#observer.sessionsEnded(count);
+  }
+
+  /** Stores a key, new or not. Key and value lie in the same space. */
+  set(
+    row: number,
+    from: ByteSpace,
+    keyAt: number,
+    keyBytes: number,
+    valueAt: number,
+    valueBytes: number,
+  ): void {
+    this.keys.set(row, from, keyAt, keyBytes, valueAt, valueBytes);
+    if (this.effects === undefined || row === this.#starting) return;
+    this.effects.openChange(this.rows.wordsOf(row), wordAtOf(row));
+    this.effects.putPair(from, keyAt, keyBytes, valueAt, valueBytes);
+  }
+
+  /** Removes the pair that keys.find() has just found. */
+  removeFound(row: number): void {
+    if (this.effects !== undefined && row !== this.#starting) {
+      this.effects.openChange(this.rows.wordsOf(row), wordAtOf(row));
+      this.effects.putRemoval(this.keys);
+    }
+    this.keys.removeFound(row);
+  }
+
+  /** Removes all keys in one step, however many; returns how many. */
+  clear(row: number): number {
+    const count = this.keys.clear(row);
+    if (count > 0 && this.effects !== undefined && row !== this.#starting) {
+      this.effects.openChange(this.rows.wordsOf(row), wordAtOf(row));
+      this.effects.putClear();
+    }
     return count;
+  }
+
+  /**
+   * A writing command has run: bumps the version, and puts data that now can expire on the wheel.
+   */
+  wrote(row: number): void {
+    const words = this.rows.wordsOf(row);
+    const base = wordAtOf(row);
+    words[base + VERSION_WORD] = (words[base + VERSION_WORD]! + 1) | 0;
+    this.deadlines.ensureFiled(row);
+    if (this.effects === undefined || row === this.#starting) return;
+    this.effects.closeChange(words, base, this.isDefaultMap);
   }
 
   /**
@@ -162,40 +246,30 @@ export class ShardState {
    * @returns milliseconds left; 0 if the session has ended, because it is older than its maxAge.
    */
   setExpiry(row: number, policy: ExpiryPolicy | null): number {
+    const { deadlines } = this;
     const expires = policy !== null && (policy.idleMs > 0 || policy.maxAgeMs !== Infinity);
-    let flags = 0;
     if (expires) {
-      flags = FLAG_EXPIRES;
-      if (policy.deletesSession) flags |= FLAG_DELETE;
-      if (policy.extendsOnWrite) flags |= FLAG_EXTEND_ON_WRITE;
-      if (policy.extendsOnRead) flags |= FLAG_EXTEND_ON_READ;
+      deadlines.setPolicy(row, policy.idleMs, policy.maxAgeMs, flagsOfPolicy(policy));
+    } else {
+      deadlines.setPolicy(row, 0, Infinity, 0);
     }
-    this.rows.setWord(row, META_WORD, (this.rows.word(row, META_WORD) & ~EXPIRY_FLAGS) | flags);
-    this.rows.setDouble(row, IDLE_DOUBLE, expires ? policy.idleMs : 0);
-    const isPlaced = this.rows.setMaxAge(row, expires ? policy.maxAgeMs : Infinity);
-    assert(isPlaced, 'out of pages');
-    this.touch(row);
-    // The new deadline may be earlier than the old one, so the row must move on the wheel.
-    this.wheel.cancel(row);
-    this.#ensureFiled(row);
-    const remainingMs = this.remainingMsOf(row);
-    return remainingMs > 0 || this.#reachDeadline(row) ? this.remainingMsOf(row) : 0;
-  }
-
-  /** Fills in the session's expiry; returns false if it has none. */
-  readExpiry(row: number, policy: ExpiryPolicy): boolean {
-    const meta = this.rows.word(row, META_WORD);
-    policy.idleMs = this.rows.double(row, IDLE_DOUBLE);
-    policy.maxAgeMs = this.rows.maxAgeOf(row);
-    policy.deletesSession = (meta & FLAG_DELETE) !== 0;
-    policy.extendsOnWrite = (meta & FLAG_EXTEND_ON_WRITE) !== 0;
-    policy.extendsOnRead = (meta & FLAG_EXTEND_ON_READ) !== 0;
-    return (meta & FLAG_EXPIRES) !== 0;
+    deadlines.restart(row, this.nowMs);
+    // The new deadline may be earlier than the old one.
+    deadlines.refile(row);
+    const isLogged = this.effects !== undefined && row !== this.#starting;
+    if (this.remainingMsOf(row) > 0) {
+      if (isLogged) this.effects?.putExpiry(this, row);
+      return this.remainingMsOf(row);
+    }
+    // Only a maxAge can be over at once, and that is an end.
+    if (isLogged) this.effects?.putEnd(this, row);
+    this.#expire(row);
+    return 0;
   }
 
   /** Milliseconds until the deadline, never negative; Infinity without one. */
   remainingMsOf(row: number): number {
-    return Math.max(0, this.rows.double(row, DEADLINE_DOUBLE) - this.nowMs);
+    return Math.max(0, this.deadlines.of(row) - this.nowMs);
   }
 
   createdMsOf(row: number): number {
@@ -213,25 +287,19 @@ export class ShardState {
 
   /** Restarts the idle clock: never adds, never passes the maxAge. */
   touch(row: number): void {
-    const idleMs = this.rows.double(row, IDLE_DOUBLE);
-    const idleDeadline = idleMs > 0 ? this.nowMs + idleMs : Infinity;
-    this.rows.setDouble(row, DEADLINE_DOUBLE, Math.min(idleDeadline, this.#absoluteOf(row)));
+    if (this.deadlines.restart(row, this.nowMs)) this.effects?.putDeadline(this, row);
   }
 
   /** A reading command is about to run. */
   touchForRead(row: number): void {
-    if ((this.rows.word(row, META_WORD) & FLAG_EXTEND_ON_READ) !== 0) this.touch(row);
+    if ((this.rows.word(row, META_WORD) & FLAG_EXTEND_ON_READ) === 0) return;
+    if (this.mayExtendOnRead) this.touch(row);
   }
 
-  /** A writing command is about to run. */
+  /** A writing command is about to run. What it changes joins the entry of the moved deadline. */
   touchForWrite(row: number): void {
+    this.effects?.settle();
     if ((this.rows.word(row, META_WORD) & FLAG_EXTEND_ON_WRITE) !== 0) this.touch(row);
-  }
-
-  /** A writing command has run: bumps the version, and puts data that now can expire on the wheel. */
-  wrote(row: number): void {
-    this.rows.setWord(row, VERSION_WORD, (this.rows.word(row, VERSION_WORD) + 1) | 0);
-    this.#ensureFiled(row);
   }
 
   /**
@@ -247,8 +315,23 @@ export class ShardState {
   evictSoonest(): boolean {
     const row = this.wheel.soonest();
     if (row === NIL) return false;
-    this.#remove(row);
+    this.effects?.putEnd(this, row);
+    this.drop(row);
     return true;
+  }
+
+  /**
+   * After a recovery, which looks at no clock: removes what came due while nobody was there. None
+   * of it is counted, for nobody was late; data that went is logged, for later entries build on
+   * that.
+   *
+   * @param onSlice called every few thousand rows, so that the effects need not pile up.
+   */
+  endRecovery(nowMs: number, onSlice: () => void = () => undefined): void {
+    this.beginTurn(nowMs);
+    this.#isObserved = false;
+    while (this.advance(RECOVERY_ROWS) > 0) onSlice();
+    this.#isObserved = true;
   }
 
   /**
@@ -258,16 +341,7 @@ export class ShardState {
    * @returns whether there is more to do.
    */
   tidy(cellsMax: number): boolean {
-    let isBusy = this.keys.big.reclaim(cellsMax) === cellsMax;
-    if (this.rows.pool.isSparse) {
-      this.rows.pool.compact(cellsMax, (from, to) => this.#relocateRow(from, to));
-      isBusy = true;
-    }
-    this.rows.compactExtras(cellsMax);
-    this.keys.big.compact(cellsMax);
-    isBusy = isBusy || this.rows.extras.isSparse || this.keys.big.entries.isSparse;
-    isBusy = this.arena.compact(cellsMax, this.#relocateBlock) || isBusy;
-    return this.memory.compact() || isBusy;
+    return this.#compaction.step(cellsMax, this.keepsRowsInPlace);
   }
 
   #start(): void {
@@ -276,84 +350,35 @@ export class ShardState {
     this.wheel.start(this.nowMs);
   }
 
-  #attachPages(): void {
-    const structures = new Map<number, { attachPage(ordinal: number, page: number): void }>([
-      [STRUCTURE_ROWS, this.rows.pool],
-      [STRUCTURE_ROW_INDEX, this.rows.index],
-      [STRUCTURE_EXTRAS, this.rows.extras],
-      [STRUCTURE_MAPS, this.keys.big.maps],
-      [STRUCTURE_ENTRIES, this.keys.big.entries],
-      [STRUCTURE_ENTRY_INDEX, this.keys.big.index],
-    ]);
-    this.memory.forEachPage((structure, ordinal, page) => {
-      if (structure >= ARENA_STRUCTURE) this.arena.attachPage(structure, ordinal, page);
-      else structures.get(structure)?.attachPage(ordinal, page);
-    });
-  }
-
-  #remove(row: number): void {
-    this.wheel.cancel(row);
-    this.keys.clear(row);
-    this.rows.free(row);
-  }
-
-  #absoluteOf(row: number): number {
-    return this.rows.double(row, CREATED_DOUBLE) + this.rows.maxAgeOf(row);
-  }
-
-  /**
-   * An empty session that outlives its deadline is left off the wheel, for nothing would happen:
-   * otherwise a short duration would keep the shard busy for ever.
-   */
-  #ensureFiled(row: number): void {
-    if (this.wheel.isFiled(row) || this.rows.double(row, DEADLINE_DOUBLE) === Infinity) return;
-    const deletes = (this.rows.word(row, META_WORD) & FLAG_DELETE) !== 0;
-    const ends = deletes || this.rows.maxAgeOf(row) !== Infinity;
-    if (ends || this.keys.countOf(row) > 0) this.wheel.schedule(row);
-  }
-
   #due(row: number): void {
-    if (this.#reachDeadline(row)) this.#ensureFiled(row);
+    if (this.#reachDeadline(row)) this.deadlines.ensureFiled(row);
   }
 
   /**
    * The session's deadline has come. Ends it, or removes its data and restarts the idle clock from
-   * the deadline, as often as it takes to get past now: the outcome is the same whenever it is noticed.
+   * the deadline, as often as it takes to get past now: the outcome is the same whenever it is
+   * noticed. An end leaves no entry, since the deadline says it all.
    *
    * @returns whether the session lives on.
    */
   #reachDeadline(row: number): boolean {
-    const deadlineMs = this.rows.double(row, DEADLINE_DOUBLE);
-    const absoluteMs = this.#absoluteOf(row);
-    const deletes = (this.rows.word(row, META_WORD) & FLAG_DELETE) !== 0;
-    if (deletes || absoluteMs <= this.nowMs) {
-      this.#remove(row);
-      this.#observer.sessionExpired(this.nowMs - deadlineMs);
+    const lagMs = this.nowMs - this.deadlines.of(row);
+    if (this.deadlines.endsSession(row, this.nowMs)) {
+      this.#expire(row);
       return false;
     }
-    const idleMs = this.rows.double(row, IDLE_DOUBLE);
-    let next = deadlineMs + (Math.floor((this.nowMs - deadlineMs) / idleMs) + 1) * idleMs;
-    if (next <= this.nowMs) next = this.nowMs + idleMs;
-    this.rows.setDouble(row, DEADLINE_DOUBLE, Math.min(next, absoluteMs));
-    if (this.keys.clear(row) > 0) {
-      this.rows.setWord(row, VERSION_WORD, (this.rows.word(row, VERSION_WORD) + 1) | 0);
-      this.#observer.sessionCleared(this.nowMs - deadlineMs);
+    this.deadlines.restartFromDeadline(row, this.nowMs);
+    this.effects?.settle();
+    if (this.clear(row) > 0) {
+      this.wrote(row);
+      if (this.#isObserved) this.#observer.sessionCleared(lagMs);
     }
     return true;
   }
 
-  #relocateRow(from: number, to: number): void {
-    this.rows.relocate(from, to);
-    this.wheel.relocate(to);
-    const pointer = this.rows.pointerOf(to);
-    if (pointer === NIL) return;
-    if (this.keys.isBig(to)) this.keys.big.setRow(pointer, to);
-    else this.arena.setOwner(pointer, (to << 2) | OWNER_SESSION);
+  #expire(row: number): void {
+    const lagMs = this.nowMs - this.deadlines.of(row);
+    this.drop(row);
+    if (this.#isObserved) this.#observer.sessionExpired(lagMs);
   }
-
-  readonly #relocateBlock = (owner: number, from: number, to: number): void => {
-    const row = owner >> 2;
-    if ((owner & 3) === OWNER_SESSION) this.rows.setPointer(row, to);
-    else this.keys.big.relocateBlock(row, from, to);
-  };
 }

@@ -1,16 +1,16 @@
 /**
  * The record of a small session: one block of the arena that holds its pairs in insertion order.
  *
- *   pair    | bytes of key and value: 1 byte below 128, else 2 | key, msgpack str | value, msgpack |
- *
- * The length up front makes a scan skip a value without decoding it; key and value lie together, as a
- * reply wants them. At most 32 pairs and 4 KiB; beyond that the session gets a big map. Nothing here
- * knows sessions: callers hold the pointer and the count.
+ * Pairs are as pairs.ts draws them, with prefixes of 1 or 2 bytes. The length up front makes a scan
+ * skip a value without decoding it; key and value lie together, as a reply wants them. At most 32
+ * pairs and 4 KiB; beyond that the session gets a big map. Nothing here knows sessions: callers hold
+ * the pointer and the count.
  */
 import { ByteSpace, copyBytes } from '../core/copy.js';
 import { assert } from '../core/errors.js';
 import { type Arena } from '../memory/arena.js';
 import { NIL } from '../memory/shared-memory.js';
+import { prefixBytesOf, writePrefix } from './pairs.js';
 import { keyHeaderBytesOf, writeKey } from './stored-key.js';
 
 export const SMALL_KEYS_MAX = 32;
@@ -18,7 +18,7 @@ export const SMALL_BYTES_MAX = 4_096;
 
 /** Bytes a pair takes in a record. */
 export function pairRecordBytes(pairBytes: number): number {
-  return pairBytes + (pairBytes < 128 ? 1 : 2);
+  return pairBytes + prefixBytesOf(pairBytes);
 }
 
 export class SmallRecords {
@@ -103,7 +103,7 @@ export class SmallRecords {
     let record = this.#resize(pointer, owner, grown, oldBytes);
     let to = this.#arena.payloadAt(record);
     let space = this.#arena.spaceOf(record);
-    const newKeyAt = pairAt + (newPairBytes < 128 ? 1 : 2);
+    const newKeyAt = pairAt + prefixBytesOf(newPairBytes);
     if (newKeyAt !== keyStart) {
       space.bytes.copyWithin(to + newKeyAt, to + keyStart, to + keyStart + keyLength);
     }
@@ -194,16 +194,6 @@ export class SmallRecords {
       this.keyAt = offset + 2;
     }
   }
-}
-
-function writePrefix(space: ByteSpace, at: number, pairBytes: number): number {
-  if (pairBytes < 128) {
-    space.bytes[at] = pairBytes;
-    return at + 1;
-  }
-  space.bytes[at] = 128 | (pairBytes >>> 8);
-  space.bytes[at + 1] = pairBytes & 255;
-  return at + 2;
 }
 
 /** Whether the msgpack key stored at an offset has these bytes. */

@@ -5,6 +5,8 @@
  */
 import { type ByteSpace, copyBytes } from '../core/copy.js';
 
+export const KEY_BYTES_MAX = 512;
+
 export function keyHeaderBytesOf(length: number): number {
   if (length < 32) return 1;
   return length < 256 ? 2 : 3;
@@ -39,4 +41,29 @@ export function storedKeyBytes(space: ByteSpace, at: number): number {
   if (first < 0xc0) return 1 + (first & 31);
   if (first === 0xd9) return 2 + space.bytes[at + 1]!;
   return 3 + ((space.bytes[at + 1]! << 8) | space.bytes[at + 2]!);
+}
+
+/** Bytes of the header of a stored key that has so many bytes in all. */
+export function headerBytesOfStored(storedBytes: number): number {
+  if (storedBytes < 33) return 1;
+  return storedBytes < 258 ? 2 : 3;
+}
+
+/**
+ * The offset behind the stored key at an offset, or -1 where none of the right form lies before the
+ * end. Reads nothing from the end on, whatever the bytes are.
+ */
+export function storedKeyEnd(space: ByteSpace, at: number, end: number): number {
+  if (at >= end) return -1;
+  const first = space.bytes[at]!;
+  let keyEnd = at + 1 + (first & 31);
+  if (first < 0xa0 || first > 0xbf) {
+    if ((first !== 0xd9 && first !== 0xda) || at + (first === 0xd9 ? 2 : 3) > end) return -1;
+    const storedBytes = storedKeyBytes(space, at);
+    const headerBytes = first === 0xd9 ? 2 : 3;
+    const length = storedBytes - headerBytes;
+    if (keyHeaderBytesOf(length) !== headerBytes || length > KEY_BYTES_MAX) return -1;
+    keyEnd = at + storedBytes;
+  }
+  return keyEnd > end ? -1 : keyEnd;
 }

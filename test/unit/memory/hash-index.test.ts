@@ -39,6 +39,29 @@ describe('HashIndex', () => {
     }
   });
 
+  test.each([0, 64, 100, 70_000])('makes room ahead for %i cells, while it is empty', (cells) => {
+    const { pool, index, insert } = newIndex();
+    index.expect(cells);
+    const bytes = Math.max(64, cells) * 4;
+    expect(index.bytes).toBe(bytes);
+    const hashOf = (number: number): number => Math.imul(number, 0x9e3779b1);
+    const inserted = Array.from({ length: cells }, (_, number) => insert(hashOf(number)));
+    expect(index.bytes).toBe(bytes);
+    for (const [number, cell] of inserted.entries()) {
+      let at = index.firstOf(hashOf(number));
+      while (at !== NIL && at !== cell) at = index.nextOf(at);
+      if (at !== cell) expect(at).toBe(cell);
+    }
+    index.expect(cells + 1_000_000);
+    if (cells > 0) expect(index.bytes).toBe(bytes);
+    insert(5);
+    for (const [number, cell] of inserted.entries()) {
+      index.remove(cell, hashOf(number));
+      pool.free(cell);
+    }
+    expect(index.firstOf(5)).not.toBe(NIL);
+  });
+
   test('keeps many cells of one hash, and takes each of them out', () => {
     const { pool, index, insert } = newIndex();
     const cells = Array.from({ length: 200 }, () => insert(42));

@@ -1,10 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { NIL } from '../../../src/memory/shared-memory.js';
-import {
-  type ExpiryPolicy,
-  type SessionObserver,
-  ShardState,
-} from '../../../src/state/shard-state.js';
+import type { ExpiryPolicy } from '../../../src/state/deadlines.js';
+import { type SessionObserver, ShardState } from '../../../src/state/shard-state.js';
 import { ByteSpace } from '../../../src/core/copy.js';
 import { bytes } from '../../support/msgpack-bytes.js';
 
@@ -209,6 +206,24 @@ describe('ShardState', () => {
     state.beginTurn(NOW_MS + 90_000);
     while (state.advance(1_000) > 0);
     expect(state.sessionCount).toBe(0);
+  });
+
+  test('moves no row while rows must stay, and all that it should afterwards', () => {
+    const { state } = newState();
+    for (let number = 0; number < 9_000; number += 1) start(state, number, { maxAgeMs: 1e9 });
+    const rows = new Map<number, number>();
+    for (let number = 0; number < 9_000; number += 1) {
+      if (number % 4 !== 3) state.end(find(state, number));
+      else rows.set(number, find(state, number));
+    }
+    state.keepsRowsInPlace = true;
+    while (state.tidy(1_000));
+    expect([state.rows.pool.isSparse, state.rows.extras.isSparse]).toEqual([true, false]);
+    for (const [number, row] of rows) expect(find(state, number)).toBe(row);
+    state.keepsRowsInPlace = false;
+    while (state.tidy(1_000));
+    expect(state.rows.pool.isSparse).toBe(false);
+    for (const number of rows.keys()) expect(state.keys.countOf(find(state, number))).toBe(1);
   });
 
   test('tidies entries alone, without garbage and without another sparse structure', () => {
