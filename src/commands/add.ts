@@ -11,6 +11,7 @@ export const add: Command = {
   name: 'SH_ADD',
   needs: 'session',
   grows: true,
+  changes: true,
 
   execute(context, row) {
     const { body, state, reply } = context;

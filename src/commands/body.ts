@@ -20,7 +20,7 @@ import {
   TOO_DEEP,
   WALK_DEPTH_MAX,
 } from '../protocol/msgpack-walk.js';
-import type { ExpiryPolicy } from '../state/shard-state.js';
+import type { ExpiryPolicy } from '../state/deadlines.js';
 import { decodeExpiry } from './expiry-body.js';
 import { KeyList } from './key-list.js';
 import { emptyPolicy, type Limits } from './limits.js';

@@ -12,6 +12,7 @@ export const clearSet: Command = {
   name: 'SH_CLEAR_SET',
   needs: 'session',
   grows: true,
+  changes: true,
 
   execute(context, row) {
     const { state, reply } = context;
@@ -19,7 +20,7 @@ export const clearSet: Command = {
       refuseTooLarge(context);
       return;
     }
-    const removed = state.keys.clear(row);
+    const removed = state.clear(row);
     storeKeys(context, row);
     state.wrote(row);
     reply.single(STATUSES.OK.code, CNT, removed);

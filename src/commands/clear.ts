@@ -11,9 +11,10 @@ export const clear: Command = {
   name: 'SH_CLEAR',
   needs: 'session',
   grows: false,
+  changes: true,
 
   execute({ state, reply }, row) {
-    const removed = state.keys.clear(row);
+    const removed = state.clear(row);
     if (removed > 0) state.wrote(row);
     reply.single(STATUSES.OK.code, CNT, removed);
   },

@@ -1,6 +1,6 @@
 /**
  * What a command is. One file in this folder defines one command; table.ts lists them all. Names,
- * numbers, parameters and results stand in protocol/catalogue.ts.
+ * numbers, parameters and results stand in protocol/command-rows.ts.
  *
  * The steps, in the order they run on the shard, each synchronous:
  *
@@ -25,6 +25,11 @@ export interface Command {
   readonly needs: 'session' | 'none';
   /** Whether the session can grow by it, and so it is refused with 205 when there is no memory. */
   readonly grows: boolean;
+  /**
+   * Whether it changes what is to last, beside what deadlines do by themselves: while the log fails
+   * it is refused with 210. To start: only where it starts a session, and refusesStart() sees to it.
+   */
+  readonly changes: boolean | 'to start';
   /** @returns OK or the status to refuse with, its reason in body.detail. */
   readonly validate?: (context: CommandContext) => number;
   /** @param row the live session; NIL where none is needed. */
@@ -46,6 +51,8 @@ export interface CommandContext {
   raw: ByteSpace;
   rawStart: number;
   rawEnd: number;
+  /** Whether nothing may change, because it could not be made to last. */
+  isReadOnly(): boolean;
   /** Makes room for one more session with the body's keys: '' if there is, else why not. */
   makeRoom(): string;
 }

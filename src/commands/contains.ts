@@ -18,6 +18,7 @@ export const contains: Command = {
   name: 'SH_CONTAINS',
   needs: 'session',
   grows: false,
+  changes: false,
 
   execute({ body, state, reply }, row) {
     const list = body.keys;

@@ -11,6 +11,7 @@ export const count: Command = {
   name: 'SH_COUNT',
   needs: 'session',
   grows: false,
+  changes: false,
 
   execute({ state, reply }, row) {
     reply.single(STATUSES.OK.code, CNT, state.keys.countOf(row));

@@ -7,6 +7,7 @@ export const endAll: Command = {
   name: 'SH_END_ALL',
   needs: 'none',
   grows: false,
+  changes: true,
 
   execute({ state, reply }) {
     reply.single(STATUSES.OK.code, CNT, state.endAll());

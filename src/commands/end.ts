@@ -10,6 +10,7 @@ export const end: Command = {
   name: 'SH_END',
   needs: 'session',
   grows: false,
+  changes: true,
 
   execute({ state, reply }, row) {
     state.end(row);

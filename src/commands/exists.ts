@@ -15,6 +15,7 @@ export const exists: Command = {
   name: 'SH_EXISTS',
   needs: 'none',
   grows: false,
+  changes: false,
 
   execute({ state, reply, raw, rawStart, rawEnd }) {
     const count = Math.floor((rawEnd - rawStart) / ITEM_BYTES);

@@ -14,6 +14,7 @@ export const expire: Command = {
   name: 'SH_EXPIRE',
   needs: 'session',
   grows: false,
+  changes: true,
 
   execute({ body, state, reply }, row) {
     const policy = body.isNil(EXPIRY_PARAMETER) ? null : body.expiry;

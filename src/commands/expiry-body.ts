@@ -13,7 +13,7 @@ import {
   strHeaderBytes,
   WALK_DEPTH_MAX,
 } from '../protocol/msgpack-walk.js';
-import type { ExpiryPolicy } from '../state/shard-state.js';
+import type { ExpiryPolicy } from '../state/deadlines.js';
 import { SECONDS_MAX } from './limits.js';
 
 export interface DecodedExpiry {

@@ -12,6 +12,7 @@ export const getAll: Command = {
   name: 'SH_GET_ALL',
   needs: 'session',
   grows: false,
+  changes: false,
 
   execute({ state, reply }, row) {
     const { keys } = state;

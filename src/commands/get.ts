@@ -17,6 +17,7 @@ export const get: Command = {
   name: 'SH_GET',
   needs: 'session',
   grows: false,
+  changes: false,
 
   execute({ body, state, reply }, row) {
     const { keys } = state;

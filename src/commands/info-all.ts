@@ -16,6 +16,7 @@ export const infoAll: Command = {
   name: 'SH_INFO_ALL',
   needs: 'none',
   grows: false,
+  changes: false,
 
   execute({ state, reply }) {
     state.advance(SWEPT_ROWS_MAX);

@@ -39,10 +39,11 @@ export const info: Command = {
   name: 'SH_INFO',
   needs: 'session',
   grows: false,
+  changes: false,
 
   execute(context, row) {
     const { state, reply } = context;
-    const expires = state.readExpiry(row, policy);
+    const expires = state.deadlines.readPolicy(row, policy);
     const keyCount = state.keys.countOf(row);
     const bytes = state.keys.bytesOf(row);
     const created = state.createdMsOf(row) / 1_000;

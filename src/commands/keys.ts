@@ -12,6 +12,7 @@ export const keys: Command = {
   name: 'SH_KEYS',
   needs: 'session',
   grows: false,
+  changes: false,
 
   execute({ state, reply }, row) {
     const stored = state.keys;

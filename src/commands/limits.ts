@@ -1,5 +1,5 @@
 /** What a shard checks commands against. Filled from the configuration, the same for every shard. */
-import type { ExpiryPolicy } from '../state/shard-state.js';
+import type { ExpiryPolicy } from '../state/deadlines.js';
 
 export interface Limits {
   readonly keysMax: number; // in one command

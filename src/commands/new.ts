@@ -29,6 +29,7 @@ export const newSession: Command = {
   name: 'SH_NEW',
   needs: 'none',
   grows: false, // a session that exists
+  changes: true,
 
   validate({ body }) {
     if (body.isTrue(SHARED_PARAMETER) && !body.has(NAME_PARAMETER)) {

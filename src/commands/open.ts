@@ -2,7 +2,7 @@
  * SH_OPEN: gives the token of the shared session of a name; with create, starts it if there is none.
  *
  * Errors   42
- * Refused  102 where there is none and create is not set, 204, 205
+ * Refused  102 where there is none and create is not set, 204, 205, 210
  */
 import { STATUSES } from '../core/statuses.js';
 import { NIL } from '../memory/shared-memory.js';
@@ -25,6 +25,7 @@ export const open: Command = {
   name: 'SH_OPEN',
   needs: 'none',
   grows: false, // a session that exists
+  changes: 'to start',
 
   validate({ body }) {
     return validateName(body, NAME_PARAMETER);

@@ -12,6 +12,7 @@ export const rmv: Command = {
   name: 'SH_RMV',
   needs: 'session',
   grows: false,
+  changes: true,
 
   validate({ body }) {
     if (!body.isListEmpty) return STATUSES.OK.code;
@@ -24,7 +25,7 @@ export const rmv: Command = {
     let removed = 0;
     for (let index = 0; index < list.count; index += 1) {
       if (!state.keys.find(row, body.space, list.keyAt(index), list.keyBytes(index))) continue;
-      state.keys.removeFound(row);
+      state.removeFound(row);
       removed += 1;
     }
     if (removed > 0) state.wrote(row);

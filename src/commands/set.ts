@@ -11,6 +11,7 @@ export const set: Command = {
   name: 'SH_SET',
   needs: 'session',
   grows: true,
+  changes: true,
 
   execute(context, row) {
     const { state, reply } = context;

@@ -23,8 +23,16 @@ export function validateName(body: Body, parameter: number): number {
   return STATUSES.WRONG_VALUE.code;
 }
 
-/** Refuses the command if one more session with the body's keys may not start; says whether it did. */
+/**
+ * Refuses the command if one more session with the body's keys may not start; says whether it did.
+ * SH_OPEN changes nothing before this, so whatever refuses a change belongs here, too.
+ */
 export function refusesStart(context: CommandContext): boolean {
+  if (context.isReadOnly()) {
+    const { code, help } = STATUSES.NOT_DURABLE;
+    context.reply.refuse(code, help);
+    return true;
+  }
   if (isTooLarge(context, NIL, 0, true)) {
     refuseTooLarge(context);
     return true;
@@ -44,7 +52,9 @@ export function startSession(
   const { state, body } = context;
   const row = state.create(context.digest, context.digestAt, context.slot, isShared);
   if (body.keys.count > 0) storeKeys(context, row);
-  if (body.has(expiryParameter)) state.setExpiry(row, body.expiry);
+  const remainingMs = body.has(expiryParameter) ? state.setExpiry(row, body.expiry) : Infinity;
+  // A maxAge below the clock's precision is over at once.
+  if (remainingMs > 0) state.started(row);
 }
 
 /** The members tkn and id of a result. */

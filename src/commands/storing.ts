@@ -38,7 +38,7 @@ export function storeKeys(context: CommandContext, row: number): void {
 /** Stores one key of the body. */
 export function storeKey(context: CommandContext, row: number, index: number): void {
   const list = context.body.keys;
-  context.state.keys.set(
+  context.state.set(
     row,
     context.body.space,
     list.keyAt(index),

@@ -36,7 +36,7 @@ function byOp(commands: readonly Command[]): (Command | undefined)[] {
   for (const entry of COMMAND_ENTRIES) {
     const command = commands.find((each) => each.name === entry.command);
     assert(
-      command !== undefined || CATALOGUE[entry.command].place === 'io',
+      command !== undefined || ['io', 'main'].includes(CATALOGUE[entry.command].place),
       `${entry.command} is executed somewhere`,
     );
     table[entry.op] = command;

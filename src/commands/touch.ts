@@ -10,6 +10,7 @@ export const touch: Command = {
   name: 'SH_TOUCH',
   needs: 'session',
   grows: false,
+  changes: true,
 
   execute({ state, reply }, row) {
     state.touch(row);

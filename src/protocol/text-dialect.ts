@@ -42,7 +42,7 @@ export interface TextCommand extends TextContext {
   readonly token: Uint8Array | undefined;
   /**
    * msgpack map of the body's members but `tkn`. Lists of tokens hold bins of 24 or 8 bytes; what
-   * was no token in them is gone.
+   * was no token in them is gone, or is nil where the command refuses such items.
    */
   readonly body: Uint8Array;
 }
@@ -164,8 +164,10 @@ function withTokens(body: JsonObject, entry: CommandEntry): Map<string, PackValu
   for (const name in entry.spec.params) {
     const given = body.get(name);
     if (entry.spec.params[name]?.type !== 'tokens' || !Array.isArray(given)) continue;
-    const tokens = given.map(tokenFrom).filter((token) => token !== undefined);
-    result.set(name, tokens);
+    // A list for main names what to keep, so that an item of another type must not be lost in it.
+    const isStrict = entry.spec.place === 'main';
+    const tokens = given.map((item) => tokenFrom(item) ?? (typeof item === 'string' ? '' : null));
+    result.set(name, isStrict ? tokens : tokens.filter((token) => token instanceof Uint8Array));
   }
   return result;
 }

@@ -7,8 +7,21 @@ describe('commandByOp', () => {
   test('has every command that a shard answers under its number, and no other', () => {
     for (let op = 0; op < 256; op += 1) {
       const entry = COMMAND_ENTRIES.find((each) => each.op === op);
-      const isOnShard = entry !== undefined && entry.spec.place !== 'io';
+      const isOnShard = entry !== undefined && !['io', 'main'].includes(entry.spec.place);
       expect(commandByOp[op]?.name).toBe(isOnShard ? entry.command : undefined);
+    }
+  });
+});
+
+describe('changes', () => {
+  const CHANGING_LIVES = ['SH_NEW', 'SH_END', 'SH_END_ALL', 'SH_TOUCH', 'SH_EXPIRE'];
+
+  test('is set for what writes data and for what changes the life of sessions, and for no other', () => {
+    for (const { op, spec, command } of COMMAND_ENTRIES) {
+      const entry = commandByOp[op];
+      if (entry === undefined || command === 'SH_OPEN') continue;
+      const expected = spec.access === 'write' || CHANGING_LIVES.includes(command);
+      expect([command, entry.changes]).toEqual([command, expected]);
     }
   });
 });
