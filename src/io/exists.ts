@@ -8,14 +8,13 @@ import { shardOf } from '../core/slots.js';
 import { STATUSES } from '../core/statuses.js';
 import { NativeCursor, REFUSED } from '../protocol/native-cursor.js';
 import type { NativeWriter } from '../protocol/native-writer.js';
-import { TOKEN_BYTES, TOKEN_CHARACTERS } from '../protocol/token.js';
+import { TOKEN_BYTES } from '../protocol/token.js';
 import { EXISTS_ITEM_BYTES, FLAG_LENIENT } from '../ring/records.js';
 import { PartReader, pushPart, type BodyPlace, type Caller, type FanOut } from './fan-out.js';
 import type { RequestHeader } from './shard-link.js';
+import { TokenListReader } from './token-list.js';
 import type { Tokens } from './tokens.js';
 import type { Traffic } from './traffic.js';
-
-const SHORT_TOKEN_BYTES = 8;
 
 interface Refusal {
   readonly status: number;
@@ -112,38 +111,12 @@ export class ExistsFanOut implements FanOut {
     this.#asked = new ByteSpace(new ArrayBuffer(items * TOKEN_BYTES));
     this.#askedShards = new Uint8Array(items);
     this.#askedBytes = new Uint8Array(items);
+    const list = new TokenListReader(cursor, space, this.#tokens);
     for (let item = 0; item < items; item += 1) {
-      if (!this.#readItem(space) && !isLenient) return NOT_A_LIST;
+      if (!list.take() && !isLenient) return NOT_A_LIST;
+      if (list.bytes > 0) this.#ask(list.space, list.at, list.bytes);
     }
     return undefined;
-  }
-
-  /** Takes one item of the list; whether it has the type of a token. */
-  #readItem(space: ByteSpace): boolean {
-    const tokens = this.#tokens;
-    const cursor = this.#cursor;
-    let length = cursor.binLength();
-    if (length !== REFUSED) {
-      if (length === TOKEN_BYTES) {
-        tokens.see(space, cursor.at);
-        this.#ask(space, cursor.at, TOKEN_BYTES);
-      } else if (length === SHORT_TOKEN_BYTES) {
-        tokens.seeShort(space, cursor.at);
-        this.#ask(space, cursor.at, SHORT_TOKEN_BYTES);
-      }
-      cursor.at += length;
-      return true;
-    }
-    length = cursor.strLength();
-    if (length !== REFUSED) {
-      if (length === TOKEN_CHARACTERS && tokens.seeText(space, cursor.at)) {
-        this.#ask(tokens.decoded, 0, TOKEN_BYTES);
-      }
-      cursor.at += length;
-      return true;
-    }
-    cursor.skip();
-    return false;
   }
 
   #ask(space: ByteSpace, at: number, bytes: number): void {

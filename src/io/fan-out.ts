@@ -50,6 +50,7 @@ export function pushPart(
 /** Reads the head of a shard's reply up to its body. Shards are ours: no doubt is needed. */
 export class PartReader {
   readonly cursor = new NativeCursor();
+  id = 0;
   status = 0;
 
   /** Reads [id, st, body] as far as its body. */
@@ -58,7 +59,7 @@ export class PartReader {
     cursor.open(space.view, start, end);
     cursor.binLength();
     cursor.arrayCount();
-    cursor.uint();
+    this.id = cursor.uint();
     this.status = cursor.uint();
   }
 }

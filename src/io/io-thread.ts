@@ -4,13 +4,17 @@
  * and never blocks.
  */
 import { parentPort } from 'node:worker_threads';
+import type { MainCall, MainCallAnswered } from '../config/main-call.js';
 import type { IoThreadOrder, IoThreadPlan, IoThreadReport } from '../config/thread-plan.js';
 import { clockFrom } from '../core/clock.js';
 import { ByteSpace } from '../core/copy.js';
 import { IO_COUNTER_INDEX } from '../core/counters.js';
 import { assert } from '../core/errors.js';
+import { NativeWriter } from '../protocol/native-writer.js';
 import { ConnectionTable, type Connection } from './connection.js';
 import { Drain } from './drain.js';
+import { MainRequestReader } from './main-request.js';
+import { MainRoad, writeAnswer } from './main-road.js';
 import { Outgoing } from './outgoing.js';
 import { ReplyPump } from './reply-pump.js';
 import { Router } from './router.js';
@@ -47,7 +51,7 @@ export function startIoThread(plan: IoThreadPlan): void {
   const report = (message: IoThreadReport): void => {
     port.postMessage(message);
   };
-  const thread = new IoThread(plan);
+  const thread = new IoThread(plan, report);
   // A thread must not end with native sockets open: Node would abort the process without a reason.
   process.once('uncaughtException', (error) => {
     thread.abandon();
@@ -62,6 +66,8 @@ export function startIoThread(plan: IoThreadPlan): void {
         const reason = error instanceof Error ? error.message : String(error);
         report({ type: 'listen-failed', reason });
       });
+    } else if (order.type === 'answer') {
+      thread.answer(order);
     } else {
       void thread.drain(order.deadlineMs).then(() => {
         report({ type: 'drained' });
@@ -78,12 +84,15 @@ export class IoThread implements TransportHandlers<Connection> {
   readonly #traffic: Traffic;
   readonly #router: Router;
   readonly #textRouter: TextRouter;
+  readonly #mainRoad: MainRoad;
+  readonly #pump: ReplyPump;
   readonly #turns: Turns;
   readonly #counters: Float64Array;
   readonly #inbox = new ByteSpace(new ArrayBuffer(INBOX_BYTES));
   #transport: Transport | undefined;
 
-  constructor(plan: IoThreadPlan) {
+  /** @param post takes calls to main. */
+  constructor(plan: IoThreadPlan, post: (call: MainCall) => void) {
     const { config, links, shardBells } = plan;
     this.#plan = plan;
     this.#counters = new Float64Array(plan.counters);
@@ -102,9 +111,21 @@ export class IoThread implements TransportHandlers<Connection> {
       serverVersion: plan.serverVersion,
       shards: links.length,
     });
-    this.#router = new Router(this.#traffic, new Tokens(plan.secret), server);
+    const tokens = new Tokens(plan.secret);
+    this.#mainRoad = new MainRoad(post);
+    this.#router = new Router({
+      traffic: this.#traffic,
+      tokens,
+      server,
+      mainRoad: this.#mainRoad,
+      mainRequests: new MainRequestReader(tokens, {
+        itemsMax: config.maxKeys,
+        hasDataDirectory: !config.memory,
+      }),
+    });
     this.#textRouter = new TextRouter(this.#traffic, this.#router);
-    this.#turns = new Turns(this.#traffic, new ReplyPump(this.#traffic), plan.bell);
+    this.#pump = new ReplyPump(this.#traffic);
+    this.#turns = new Turns(this.#traffic, this.#pump, plan.bell);
   }
 
   async listen(order: {
@@ -128,6 +149,15 @@ export class IoThread implements TransportHandlers<Connection> {
     this.#transport = transport;
     const port = await transport.listen(order);
     return { type: 'listening', port, transport: transport.name };
+  }
+
+  /** Main has answered a call. */
+  answer(answered: MainCallAnswered): void {
+    const caller = this.#mainRoad.take(answered);
+    if (caller === undefined) return;
+    const reply = new NativeWriter();
+    writeAnswer(reply, caller.id, answered.answer);
+    this.#pump.deliver(caller, reply);
   }
 
   /** Resolves when every command is answered and every connection closed, or at the deadline. */

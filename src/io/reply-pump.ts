@@ -5,12 +5,19 @@
  */
 import { ByteSpace, copyBytes } from '../core/copy.js';
 import { IO_COUNTER_INDEX } from '../core/counters.js';
+import { STATUSES } from '../core/statuses.js';
 import { NativeWriter } from '../protocol/native-writer.js';
 import { TOKEN_BYTES } from '../protocol/token.js';
-import { REPLY_HEADER_BYTES, SIDE_ROAD } from '../ring/records.js';
+import {
+  NOT_DURABLE,
+  NOT_DURABLE_SIDE_ROAD,
+  REPLY_HEADER_BYTES,
+  SIDE_ROAD,
+} from '../ring/records.js';
 import { RING_EMPTY } from '../ring/spsc-ring.js';
 import { NO_RECORD, type Connection } from './connection.js';
 import { CLOSE_TRY_AGAIN_LATER } from './outgoing.js';
+import { PartReader, type Caller } from './fan-out.js';
 import type { ShardLink } from './shard-link.js';
 import { LANE_REPLIES_MAX, TextRequest } from './text-lane.js';
 import { NO_TICKET } from './tickets.js';
@@ -20,6 +27,13 @@ import type { Traffic } from './traffic.js';
 const RECORDS_PER_PUMP_MAX = 4_096;
 /** A message grows to this size; one larger reply is a message of its own. */
 const MESSAGE_BYTES_MAX = 256 * 1_024;
+
+interface TicketRecord {
+  readonly shard: number;
+  readonly ticket: number;
+  /** 0 where no token is to be filled in. */
+  readonly tokenAt: number;
+}
 
 const REPLIES_DROPPED = IO_COUNTER_INDEX.repliesDropped;
 const NOWHERE = new ByteSpace(new ArrayBuffer(0));
@@ -68,6 +82,23 @@ export class ReplyPump {
     return taken;
   }
 
+  /** Delivers one reply that came from main, not from a ring. */
+  deliver(caller: Caller, reply: NativeWriter): void {
+    const connection = this.#traffic.connections.find(caller.connection);
+    // Only now does it count there: what a save holds up must not be the connection's refusals.
+    if (connection !== undefined) connection.inFlight += 1;
+    this.#records = 0;
+    if (caller.text === undefined) {
+      this.#deliver(connection, reply.space, 0, reply.length);
+    } else {
+      this.#answerText(connection, caller.text, reply.space.bytes, 0, reply.length);
+    }
+    this.#traffic.inFlight -= 1;
+    for (let i = 0; i < this.#touched.length; i += 1) this.#settle(this.#touched[i]!);
+    this.#touched.length = 0;
+    this.#spaces[0] = NOWHERE;
+  }
+
   #takeFrom(link: ShardLink, shard: number, recordsMax: number): number {
     const ring = link.replies;
     const traffic = this.#traffic;
@@ -82,8 +113,13 @@ export class ReplyPump {
       const connection = traffic.connections.find(ring.words[word]!);
       const start = at + REPLY_HEADER_BYTES;
       const length = ring.payloadBytes - REPLY_HEADER_BYTES;
-      if (ticket === NO_TICKET && tokenAt !== SIDE_ROAD) {
+      if (ticket === NO_TICKET && tokenAt >= 0) {
         this.#deliver(connection, ring.space, start, length);
+      } else if (tokenAt === NOT_DURABLE) {
+        this.#refuse(connection, { shard, ticket, tokenAt: 0 }, ring.space, start, start + length);
+      } else if (tokenAt === NOT_DURABLE_SIDE_ROAD) {
+        const aside = new ByteSpace(link.sideRoad.take());
+        this.#refuse(connection, { shard, ticket, tokenAt: 0 }, aside, 0, aside.bytes.length);
       } else if (tokenAt === SIDE_ROAD) {
         const space = new ByteSpace(link.sideRoad.take());
         this.#ownMemory += 1;
@@ -96,10 +132,27 @@ export class ReplyPump {
     return taken;
   }
 
+  /** What the reply speaks of could not be logged: says so in its place, under its id. */
+  #refuse(
+    connection: Connection | undefined,
+    record: TicketRecord,
+    space: ByteSpace,
+    start: number,
+    end: number,
+  ): void {
+    const { code, help } = STATUSES.NOT_DURABLE;
+    const reply = new PartReader();
+    reply.open(space, start, end);
+    const refusal = new NativeWriter();
+    refusal.refusal(reply.id, code, help);
+    this.#ownMemory += 1;
+    this.#useTicket(connection, record, refusal.space, 0, refusal.length);
+  }
+
   /** Does what the ticket of a reply asks for. */
   #useTicket(
     connection: Connection | undefined,
-    record: { readonly shard: number; readonly ticket: number; readonly tokenAt: number },
+    record: TicketRecord,
     space: ByteSpace,
     start: number,
     length: number,

@@ -28,12 +28,15 @@ import type { Connection } from './connection.js';
 import { ExistsFanOut } from './exists.js';
 import { SumFanOut } from './fan-out.js';
 import { HeldRefusals } from './held-refusals.js';
+import type { MainRequestReader } from './main-request.js';
+import type { MainRoad } from './main-road.js';
 import { CLOSE_TRY_AGAIN_LATER } from './outgoing.js';
 import {
   ROUTE_ALL_SHARDS,
   ROUTE_BY_OP,
   ROUTE_DEFAULT_MAP,
   ROUTE_EXISTS,
+  ROUTE_MAIN,
   ROUTE_NEW,
   ROUTE_OPEN,
   ROUTE_SERVER,
@@ -58,14 +61,25 @@ const FRAMES_TOO_LARGE = IO_COUNTER_INDEX.framesTooLarge;
 
 const NOT_A_COMMAND = 'expected a bin that holds [op, id, tkn, body]';
 const NOT_A_BODY = 'the body must be a map or nil';
+const TOO_MANY_CALLS = 'too many saves, loads and snapshots are under way';
 const NOT_BINS = 'expected a frame of whole msgpack bins';
 
 const cursor = new NativeCursor();
+
+export interface RouterParts {
+  readonly traffic: Traffic;
+  readonly tokens: Tokens;
+  readonly server: ServerCommands;
+  readonly mainRoad: MainRoad;
+  readonly mainRequests: MainRequestReader;
+}
 
 export class Router {
   readonly #traffic: Traffic;
   readonly #tokens: Tokens;
   readonly #server: ServerCommands;
+  readonly #mainRoad: MainRoad;
+  readonly #mainRequests: MainRequestReader;
   readonly #counters: Float64Array;
   readonly #inFlightMax: number;
   readonly #frame = new NativeFrame(new ByteSpace(new ArrayBuffer(0)));
@@ -74,10 +88,12 @@ export class Router {
   readonly #writer = new NativeWriter();
   #replies = 0;
 
-  constructor(traffic: Traffic, tokens: Tokens, server: ServerCommands) {
+  constructor({ traffic, tokens, server, mainRoad, mainRequests }: RouterParts) {
     this.#traffic = traffic;
     this.#tokens = tokens;
     this.#server = server;
+    this.#mainRoad = mainRoad;
+    this.#mainRequests = mainRequests;
     this.#counters = traffic.counters;
     this.#inFlightMax = traffic.config.maxInFlight;
     this.#header = new RequestHeader(tokens.digest);
@@ -141,6 +157,9 @@ export class Router {
       case ROUTE_SERVER:
         this.#routeServer(space, command, text);
         break;
+      case ROUTE_MAIN:
+        this.#routeMain(connection, space, command, text);
+        break;
       default:
         this.#counters[COMMANDS_MALFORMED]! += 1;
         this.#refuse(command.id, STATUSES.UNKNOWN_COMMAND.code, 'no command has this number');
@@ -151,6 +170,32 @@ export class Router {
     cursor.open(space.view, command.bodyAt, command.bodyEnd);
     if (cursor.isAtBody()) this.#answer(text, this.#server.answer(command, this.#writer));
     else this.#refuse(command.id, STATUSES.MALFORMED_COMMAND.code, NOT_A_BODY);
+  }
+
+  /** To main if the command is sound, and answered here if not. */
+  #routeMain(
+    connection: Connection,
+    space: ByteSpace,
+    command: NativeCommand,
+    text: TextRequest | undefined,
+  ): void {
+    const traffic = this.#traffic;
+    if (connection.held !== undefined || traffic.isDraining) {
+      this.#hold(connection, command.id, text);
+      return;
+    }
+    const request = this.#mainRequests.read(space, command);
+    if ('status' in request) {
+      this.#refuse(command.id, request.status, request.reason);
+      this.#answer(text, 0);
+    } else if (this.#mainRoad.isFull) {
+      this.#counters[COMMANDS_BUSY]! += 1;
+      this.#refuse(command.id, STATUSES.BUSY.code, TOO_MANY_CALLS);
+      this.#answer(text, 0);
+    } else {
+      this.#mainRoad.send({ connection: connection.name, id: command.id, text }, request);
+      traffic.inFlight += 1;
+    }
   }
 
   #routeSession(

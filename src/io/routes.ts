@@ -16,6 +16,8 @@ export const ROUTE_EXISTS = 5;
 export const ROUTE_ALL_SHARDS = 6;
 /** Answered here. */
 export const ROUTE_SERVER = 7;
+/** To main. */
+export const ROUTE_MAIN = 8;
 
 /** By op, up to and including OP_UNKNOWN. */
 export const ROUTE_BY_OP = routes();
@@ -28,6 +30,7 @@ function routes(): Uint8Array {
     else if (command === 'SH_EXISTS') table[op] = ROUTE_EXISTS;
     else if (spec.place === 'all-shards') table[op] = ROUTE_ALL_SHARDS;
     else if (spec.place === 'io') table[op] = ROUTE_SERVER;
+    else if (spec.place === 'main') table[op] = ROUTE_MAIN;
     else table[op] = isDefaultMap ? ROUTE_DEFAULT_MAP : ROUTE_SESSION;
   }
   return table;

@@ -40,7 +40,7 @@ export class ServerCommands {
     writer.text('serverVersion');
     writer.text(serverVersion);
     writer.text('persistEnabled');
-    writer.bool(false);
+    writer.bool(!config.memory);
     writer.text('protocol');
     writer.uint(PROTOCOL_VERSION);
     writer.text('shards');

@@ -22,7 +22,7 @@ export class Traffic {
   readonly tickets: TicketTable;
   readonly outgoing: Outgoing;
   readonly counters: Float64Array;
-  /** Records on their way to shards or back, over all connections. */
+  /** Records on their way to shards or back, and calls to main, over all connections. */
   inFlight = 0;
   /** New commands are answered 209. */
   isDraining = false;

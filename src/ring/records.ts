@@ -15,7 +15,9 @@
  *   0   connection
  *   4   ticket
  *   8   tokenAt     where in the reply 24 bytes wait for the token of the ticket; 0 nowhere;
- *                   SIDE_ROAD: the reply itself waits at the link's port
+ *                   SIDE_ROAD: the reply itself waits at the link's port. NOT_DURABLE and
+ *                   NOT_DURABLE_SIDE_ROAD: the same as 0 and SIDE_ROAD, but what the reply speaks of
+ *                   could not be logged: 210 is to be sent in its place
  *   12  reply       a msgpack bin holding [id, st, body], ready for the socket
  *
  * Side road: a record of more than a quarter of the ring leaves a stub of the fixed words in the
@@ -36,6 +38,8 @@ export const FLAG_DEFAULT_MAP = 4;
 export const FLAG_SIDE_ROAD = 8;
 
 export const SIDE_ROAD = -1;
+export const NOT_DURABLE = -2;
+export const NOT_DURABLE_SIDE_ROAD = -3;
 
 /**
  * Body of SH_EXISTS from I/O thread to shard: per token 20 bytes, digest (four i32) and slot (i32),

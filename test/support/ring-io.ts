@@ -1,7 +1,9 @@
 /** An I/O thread without its sockets and without its shards: the test plays both. */
 import { decode, decodeMulti, encode } from '@msgpack/msgpack';
 import { MessageChannel } from 'node:worker_threads';
+import type { MainCall } from '../../src/config/main-call.js';
 import { OPTIONS, type Config } from '../../src/config/options.js';
+import type { IoThreadPlan } from '../../src/config/thread-plan.js';
 import { allocateCounters, IO_COUNTER_INDEX, IO_COUNTERS } from '../../src/core/counters.js';
 import { ByteSpace } from '../../src/core/copy.js';
 import type { IoCounter } from '../../src/core/counters.js';
@@ -101,6 +103,8 @@ export function tokenOnShard(shard: number, shards: number, salt = 0): Uint8Arra
 export interface IoHarness {
   readonly io: IoThread;
   readonly shards: readonly RingShard[];
+  /** Every call to main so far. */
+  readonly calls: readonly MainCall[];
   connect(): FakeSocket;
   counter(name: IoCounter): number;
   /** Lets the I/O thread run some turns. */
@@ -124,7 +128,8 @@ export function startIo(overrides: Partial<Config> = {}): IoHarness {
     bell: new SharedArrayBuffer(DOORBELL_BYTES),
   }));
   const counters = allocateCounters(IO_COUNTERS);
-  const io = new IoThread({
+  const calls: MainCall[] = [];
+  const plan: IoThreadPlan = {
     kind: 'io',
     index: 0,
     config,
@@ -136,9 +141,11 @@ export function startIo(overrides: Partial<Config> = {}): IoHarness {
     bell,
     shardBells: ends.map((end) => end.bell),
     counters,
-  });
+  };
+  const io = new IoThread(plan, (call) => calls.push(call));
   return {
     io,
+    calls,
     shards: ends.map(
       (end) => new RingShard({ ...end, port: end.channel.port2 }, { own: end.bell, io: bell }),
     ),

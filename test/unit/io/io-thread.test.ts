@@ -281,7 +281,7 @@ describe('what is answered here', () => {
         1,
         {
           serverVersion: '1.2.3',
-          persistEnabled: false,
+          persistEnabled: true,
           protocol: 1,
           shards: 2,
           ioThreads: 3,
