@@ -25,10 +25,12 @@ import type { RingConsumer } from '../ring/spsc-ring.js';
 import type { ShardState } from '../state/shard-state.js';
 import type { Admission } from './admission.js';
 import type { ShardCounters } from './shard-counters.js';
+import type { TurnLog } from './turn-log.js';
 
 const OK = STATUSES.OK.code;
 const WRONG_VALUE = STATUSES.WRONG_VALUE.code;
 const TOO_LARGE = STATUSES.TOO_LARGE.code;
+const NOT_DURABLE = STATUSES.NOT_DURABLE.code;
 const MEMORY_REFUSAL = 'the memory limit is reached';
 const EXISTS_OP = 5;
 
@@ -45,6 +47,8 @@ export interface DispatchParts {
   readonly defaults: { readonly state: ShardState; readonly row: number } | undefined;
   readonly admission: Admission;
   readonly counters: ShardCounters;
+  /** Undefined where nothing is kept on disk. */
+  readonly log?: TurnLog | undefined;
 }
 
 export class Dispatcher {
@@ -67,12 +71,17 @@ export class Dispatcher {
       raw: nowhere,
       rawStart: 0,
       rawEnd: 0,
+      isReadOnly: () => this.#isReadOnly,
       makeRoom: () => this.#makeRoom(),
     };
   }
 
-  /** Executes the record at an offset of the ring and begins its reply. */
-  dispatch(ring: RingConsumer, at: number, sideRoad: SideRoad, reply: ReplyWriter): void {
+  /**
+   * Executes the record at an offset of the ring and writes its reply.
+   *
+   * @returns whether what it changed, if anything, must last before the reply may be seen.
+   */
+  dispatch(ring: RingConsumer, at: number, sideRoad: SideRoad, reply: ReplyWriter): boolean {
     const { words } = ring;
     const word = at >>> 2;
     const opWord = words[word + 3]!;
@@ -96,6 +105,12 @@ export class Dispatcher {
     if (command === undefined) reply.bare(STATUSES.UNKNOWN_COMMAND.code);
     else this.#run(command, op, flags);
     this.#count(reply.status);
+    return command !== undefined && command.changes !== false;
+  }
+
+  get #isReadOnly(): boolean {
+    const { log } = this.#parts;
+    return log !== undefined && log.isFailing;
   }
 
   #run(command: Command, op: number, flags: number): void {
@@ -115,6 +130,10 @@ export class Dispatcher {
     const row = this.#findRow(command, flags);
     if (row === NIL && command.needs === 'session') {
       context.reply.bare(STATUSES.NO_SUCH_SESSION.code);
+      return;
+    }
+    if (command.changes === true && this.#isReadOnly) {
+      context.reply.refuse(NOT_DURABLE, STATUSES.NOT_DURABLE.help);
       return;
     }
     this.#execute(command, op, flags, row);
@@ -166,6 +185,7 @@ export class Dispatcher {
     counters.add('commands', 1);
     if (status === OK) return;
     counters.add('refusals', 1);
+    if (status === NOT_DURABLE) counters.add('notDurable', 1);
     if (status === TOO_LARGE || status === WRONG_VALUE) counters.add('sizeLimitHits', 1);
   }
 }

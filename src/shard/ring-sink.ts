@@ -1,28 +1,42 @@
 /**
  * Writes replies into the reply ring of one I/O thread. They stay invisible until publish(), which
- * the shard loop calls once a turn, after the log.
+ * the shard loop calls once a turn. publish() flushes the log first: a reply is never seen before
+ * the log has what it speaks of. Replies that the log has failed are marked, and the I/O thread
+ * sends 210 in their place.
  *
  * A ring without room makes the shard wait: it publishes what it has, wakes the I/O thread and
  * looks again. That cannot deadlock, because I/O threads never wait for shards.
  */
 import { ByteSpace } from '../core/copy.js';
 import type { Doorbell } from '../ring/doorbell.js';
-import { REPLY_HEADER_BYTES, SIDE_ROAD } from '../ring/records.js';
+import {
+  NOT_DURABLE,
+  NOT_DURABLE_SIDE_ROAD,
+  REPLY_HEADER_BYTES,
+  SIDE_ROAD,
+} from '../ring/records.js';
 import type { SideRoad } from '../ring/side-road.js';
 import { RING_FULL, type RingProducer } from '../ring/spsc-ring.js';
 import type { ReplySink } from '../commands/reply.js';
 import type { ShardCounters } from './shard-counters.js';
+import type { TurnLog, WaitingReplies } from './turn-log.js';
 
 /** How long the shard sleeps before it looks for room again, should no bell ring. */
 const ROOM_WAIT_MS = 1;
+/** Places for replies that wait for the log; doubled when they do not suffice. */
+const FIRST_PLACES = 256;
 
-export class RingSink implements ReplySink {
+export class RingSink implements ReplySink, WaitingReplies {
   space: ByteSpace;
   readonly #ring: RingProducer;
   readonly #sideRoad: SideRoad;
   readonly #ioBell: Doorbell;
   readonly #shardBell: Doorbell;
   readonly #counters: ShardCounters;
+  readonly #log: TurnLog | undefined;
+  /** Unpublished records that wait for the log: offsets in the ring, `#waitingCount` of them. */
+  #waiting = new Int32Array(FIRST_PLACES);
+  #waitingCount = 0;
   #recordAt = 0;
   #aside: ArrayBuffer | undefined;
   #connection = 0;
@@ -34,6 +48,8 @@ export class RingSink implements ReplySink {
     readonly ioBell: Doorbell;
     readonly shardBell: Doorbell;
     readonly counters: ShardCounters;
+    /** Undefined where nothing is kept on disk. */
+    readonly log?: TurnLog | undefined;
   }) {
     this.#ring = parts.ring;
     this.#sideRoad = parts.sideRoad;
@@ -41,6 +57,8 @@ export class RingSink implements ReplySink {
     this.#shardBell = parts.shardBell;
     this.#counters = parts.counters;
     this.space = parts.ring.space;
+    this.#log = parts.log;
+    parts.log?.covers(this);
   }
 
   begin(connection: number, ticket: number, replyBytes: number): number {
@@ -69,11 +87,38 @@ export class RingSink implements ReplySink {
     this.#reserve(REPLY_HEADER_BYTES, this.#connection, this.#ticket, SIDE_ROAD);
   }
 
-  /** Makes the turn's replies visible and wakes the I/O thread; nothing if there are none. */
+  /** Flushes, makes the turn's replies visible and wakes the I/O thread; nothing without replies. */
   publish(): void {
     if (!this.#ring.hasUnpublished) return;
+    this.#log?.flush();
+    this.#waitingCount = 0;
     this.#ring.publish();
     this.#ioBell.ring();
+  }
+
+  waitForLog(): void {
+    if (this.#waitingCount === this.#waiting.length) {
+      const grown = new Int32Array(this.#waiting.length * 2);
+      grown.set(this.#waiting);
+      this.#waiting = grown;
+    }
+    this.#waiting[this.#waitingCount] = this.#recordAt;
+    this.#waitingCount += 1;
+  }
+
+  logHasIt(): void {
+    this.#waitingCount = 0;
+  }
+
+  logHasFailed(): number {
+    const count = this.#waitingCount;
+    const { words } = this.#ring;
+    for (let index = 0; index < count; index += 1) {
+      const word = (this.#waiting[index]! >>> 2) + 2;
+      words[word] = words[word] === SIDE_ROAD ? NOT_DURABLE_SIDE_ROAD : NOT_DURABLE;
+    }
+    this.#waitingCount = 0;
+    return count;
   }
 
   #reserve(bytes: number, connection: number, ticket: number, tokenAt: number): void {

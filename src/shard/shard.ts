@@ -1,35 +1,84 @@
 /**
- * Builds a shard from its plan and runs it: its state, its end of the rings, its loop.
+ * Builds a shard from its plan and runs it: its state, what it recovers from the data directory, its
+ * end of the rings, its loop.
  */
 import { randomFillSync } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { parentPort, type MessagePort } from 'node:worker_threads';
 import { ReplyWriter } from '../commands/reply.js';
 import type { Config } from '../config/options.js';
+import type { ShardReport } from '../config/shard-messages.js';
 import type { LinkPlan, ShardPlan } from '../config/thread-plan.js';
-import { clockFrom } from '../core/clock.js';
+import { clockFrom, type Clock } from '../core/clock.js';
+import { assert } from '../core/errors.js';
 import { Doorbell } from '../ring/doorbell.js';
 import { SideRoad } from '../ring/side-road.js';
 import { RingConsumer, RingProducer } from '../ring/spsc-ring.js';
 import { type SessionObserver, ShardState } from '../state/shard-state.js';
+import { NodeFiles } from '../storage/files.js';
 import { Admission } from './admission.js';
 import { Dispatcher } from './dispatch.js';
+import { Loads } from './loads.js';
+import { ShardOrders } from './orders.js';
 import { RingSink } from './ring-sink.js';
 import { NO_OBSERVER, observerOf, ShardCounters } from './shard-counters.js';
-import { type ShardLink, ShardLoop } from './shard-loop.js';
+import {
+  REQUESTS_PER_SYNCED_TURN_MAX,
+  REQUESTS_PER_TURN_MAX,
+  type ShardLink,
+  ShardLoop,
+} from './shard-loop.js';
+import { openShardStorage, type ShardStorage } from './shard-storage.js';
+import type { TurnLog } from './turn-log.js';
+import { Walks } from './walk.js';
 
 const SPINS = 20;
 const SPINS_WITH_CORES_TO_SPARE = 200;
+/** A shard that could not start looks at its stop word so often, should no bell ring. */
+const STOP_LOOK_MS = 100;
 
 /** Runs until the plan's stop word is set. Blocks the thread. */
 export function runShard(plan: ShardPlan): void {
-  const { config } = plan;
   const clock = clockFrom(plan.clock);
   const counters = new ShardCounters(plan.counters);
   const bell = new Doorbell(plan.bell);
+  const stopWord = new Int32Array(plan.stopWord);
+  const isStopped = (): boolean => Atomics.load(stopWord, 0) !== 0;
   const sessions = newState(clock.nowMs(), observerOf(counters));
   const defaults = plan.index === 0 ? newDefaultMap(clock.nowMs()) : undefined;
+  const shard = { plan, clock, counters, bell, isStopped, sessions, defaults };
+  if (plan.storage === undefined) {
+    newLoop(shard).run();
+    return;
+  }
+  const { storage } = plan;
+  const files = new NodeFiles();
+  const open = openShardStorage({ ...shard, storage, files, report });
+  if (open === undefined) {
+    // Ending by itself would count as the thread's death; main ends it in its own time.
+    while (!isStopped()) bell.wait(bell.count(), STOP_LOOK_MS);
+    return;
+  }
+  newLoop(shard, open).run();
+  open.turnLog.flush();
+  open.log.close();
+}
+
+interface Shard {
+  readonly plan: ShardPlan;
+  readonly clock: Clock;
+  readonly counters: ShardCounters;
+  readonly bell: Doorbell;
+  readonly isStopped: () => boolean;
+  readonly sessions: ShardState;
+  readonly defaults: { readonly state: ShardState; readonly row: number } | undefined;
+}
+
+function newLoop(shard: Shard, storage?: ShardStorage): ShardLoop {
+  const { plan, clock, counters, bell, isStopped, sessions, defaults } = shard;
+  const { config } = plan;
   const states = defaults === undefined ? [sessions] : [sessions, defaults.state];
   const limits = {
     keysMax: config.maxKeys,
@@ -38,49 +87,94 @@ export function runShard(plan: ShardPlan): void {
     sessionBytesMax: config.maxSessionBytes,
   };
   const admission = new Admission(admissionLimits(config), sessions, states, counters);
-  const stopWord = new Int32Array(plan.stopWord);
-  const loop = new ShardLoop({
-    links: plan.links.map((link, io) => newLink(link, plan.ioBells[io]!, plan.bell, counters)),
+  const log = storage?.turnLog;
+  return new ShardLoop({
+    links: plan.links.map((link, io) =>
+      newLink(link, { io: plan.ioBells[io]!, shard: plan.bell }, counters, log),
+    ),
     bell,
     clock,
-    dispatcher: new Dispatcher({ limits, sessions, defaults, admission, counters }),
+    dispatcher: new Dispatcher({ limits, sessions, defaults, admission, counters, log }),
     states,
     counters,
+    log,
+    orders: storage === undefined ? undefined : newOrders(shard, admission, storage),
+    requestsPerTurnMax:
+      log !== undefined && config.fsync === 'always'
+        ? REQUESTS_PER_SYNCED_TURN_MAX
+        : REQUESTS_PER_TURN_MAX,
     spins: spinsOf(availableParallelism(), config),
-    isStopped: () => Atomics.load(stopWord, 0) !== 0,
+    isStopped,
     onIdle: newCollector(states),
   });
-  loop.run();
 }
 
-function newState(nowMs: number, observer: SessionObserver): ShardState {
+function newOrders(shard: Shard, admission: Admission, storage: ShardStorage): ShardOrders {
+  const { plan, sessions, defaults, clock } = shard;
+  const { board, log, turnLog } = storage;
+  const walks = new Walks({
+    sessions,
+    defaults,
+    clock,
+    log,
+    chunksDone: () => board.chunksDone,
+    report,
+  });
+  const loads = new Loads({
+    sessions,
+    defaults,
+    admission,
+    sessionBytesMax: plan.config.maxSessionBytes,
+    clock,
+    isLogFailing: () => turnLog.isFailing,
+    flushIfLarge: () => turnLog.flushIfLarge(),
+    report,
+  });
+  return new ShardOrders({
+    port: mainPort(),
+    ordersPosted: () => board.ordersPosted,
+    handlers: [walks, loads],
+  });
+}
+
+function report(message: ShardReport, transfer: readonly ArrayBuffer[] = []): void {
+  mainPort().postMessage(message, transfer);
+}
+
+function mainPort(): MessagePort {
+  assert(parentPort !== null, 'a shard runs in a worker');
+  return parentPort;
+}
+
+function newState(nowMs: number, observer: SessionObserver, isDefaultMap = false): ShardState {
   const seed = randomFillSync(new Int32Array(2));
-  return new ShardState({ nowMs, seed: [seed[0]!, seed[1]!], observer });
+  return new ShardState({ nowMs, seed: [seed[0]!, seed[1]!], observer, isDefaultMap });
 }
 
 /** The one session that always exists. It has a state of its own, so that SH_END_ALL passes it by. */
 function newDefaultMap(nowMs: number): { readonly state: ShardState; readonly row: number } {
-  const state = newState(nowMs, NO_OBSERVER);
+  const state = newState(nowMs, NO_OBSERVER, true);
   return { state, row: state.create(new Int32Array(4), 0, 0, false) };
 }
 
 function newLink(
   plan: LinkPlan,
-  ioBell: SharedArrayBuffer,
-  shardBell: SharedArrayBuffer,
+  bells: { readonly io: SharedArrayBuffer; readonly shard: SharedArrayBuffer },
   counters: ShardCounters,
+  log: TurnLog | undefined,
 ): ShardLink {
   const sideRoad = new SideRoad(plan.port);
   const sink = new RingSink({
     ring: new RingProducer(plan.replies),
     sideRoad,
-    ioBell: new Doorbell(ioBell),
-    shardBell: new Doorbell(shardBell),
+    ioBell: new Doorbell(bells.io),
+    shardBell: new Doorbell(bells.shard),
     counters,
+    log,
   });
   return {
     requests: new RingConsumer(plan.requests),
-    ioBell: new Doorbell(ioBell),
+    ioBell: new Doorbell(bells.io),
     sideRoad,
     sink,
     reply: new ReplyWriter(sink),

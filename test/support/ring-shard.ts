@@ -7,6 +7,8 @@ import type { LinkPlan } from '../../src/config/thread-plan.js';
 import { Doorbell } from '../../src/ring/doorbell.js';
 import {
   FLAG_SIDE_ROAD,
+  NOT_DURABLE,
+  NOT_DURABLE_SIDE_ROAD,
   REPLY_HEADER_BYTES,
   REQUEST_HEADER_BYTES,
   SIDE_ROAD,
@@ -90,7 +92,8 @@ export class RingShard {
     if (at === RING_FULL) throw new Error('the test overfills a reply ring');
     this.replies.words[at >>> 2] = request.connection;
     this.replies.words[(at >>> 2) + 1] = request.ticket;
-    this.replies.words[(at >>> 2) + 2] = isTooLarge ? SIDE_ROAD : tokenAt;
+    const aside = tokenAt === NOT_DURABLE ? NOT_DURABLE_SIDE_ROAD : SIDE_ROAD;
+    this.replies.words[(at >>> 2) + 2] = isTooLarge ? aside : tokenAt;
     if (!isTooLarge) this.replies.bytes.set(reply, at + REPLY_HEADER_BYTES);
   }
 

@@ -55,7 +55,7 @@ export function runSeveral(
   calls.forEach(({ command, expected }, at) => expectSame(command, replies[at]!, expected));
 }
 
-function randomCall(
+export function randomCall(
   random: Random,
   model: ModelSessions,
 ): { readonly command: ModelCommand; readonly number: number } {
@@ -63,11 +63,11 @@ function randomCall(
   return { number, command: model.randomCommand(random, number) };
 }
 
-function nameOn(command: ModelCommand, number: number): string {
+export function nameOn(command: ModelCommand, number: number): string {
   return number === DEFAULT_MAP ? command.name.replace('SH_', 'KV_') : command.name;
 }
 
-function keyOf(number: number): SessionKey | undefined {
+export function keyOf(number: number): SessionKey | undefined {
   return number === DEFAULT_MAP ? undefined : sessionKey(number);
 }
 

@@ -1,6 +1,7 @@
 /**
- * A real server in a process of its own, started from dist by the command line. It takes a free
- * port unless told otherwise. Stop it in afterAll or afterEach; it is killed if it does not stop.
+ * A real server in a process of its own, started from dist by the command line. It takes a free port
+ * and keeps nothing on disk unless told otherwise. Stop it in afterAll or afterEach; it is killed if
+ * it does not stop.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { cleanEnvironment, MAIN } from './command-line.js';
@@ -20,9 +21,17 @@ export interface ServerProcess {
   stop(): Promise<number>;
 }
 
+/** What `sojourn serve` gets beside the flags, so that no test writes into the tree. */
+export function serveArguments(flags: readonly string[]): string[] {
+  const has = (name: string): boolean =>
+    flags.some((flag) => flag === name || flag.startsWith(`${name}=`));
+  const port = has('--port') ? [] : ['--port', '0'];
+  const storage = has('--data-dir') || has('--memory') ? [] : ['--memory'];
+  return ['serve', ...port, ...storage, ...flags];
+}
+
 export async function startServer(flags: readonly string[] = []): Promise<ServerProcess> {
-  const hasPort = flags.some((flag) => flag === '--port' || flag.startsWith('--port='));
-  const args = [MAIN, 'serve', ...(hasPort ? [] : ['--port', '0']), ...flags];
+  const args = [MAIN, ...serveArguments(flags)];
   const child = spawn(process.execPath, args, {
     env: cleanEnvironment(),
     stdio: ['ignore', 'pipe', 'pipe'],

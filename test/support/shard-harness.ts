@@ -14,6 +14,7 @@ import { Doorbell, DOORBELL_BYTES } from '../../src/ring/doorbell.js';
 import {
   FLAG_DEFAULT_MAP,
   FLAG_SIDE_ROAD,
+  NOT_DURABLE_SIDE_ROAD,
   REPLY_HEADER_BYTES,
   REQUEST_HEADER_BYTES,
   SIDE_ROAD,
@@ -24,8 +25,13 @@ import { Admission, type AdmissionLimits } from '../../src/shard/admission.js';
 import { Dispatcher } from '../../src/shard/dispatch.js';
 import { RingSink } from '../../src/shard/ring-sink.js';
 import { NO_OBSERVER, observerOf, ShardCounters } from '../../src/shard/shard-counters.js';
-import { ShardLoop } from '../../src/shard/shard-loop.js';
+import { REQUESTS_PER_TURN_MAX, ShardLoop } from '../../src/shard/shard-loop.js';
+import { TurnLog } from '../../src/shard/turn-log.js';
 import { type SessionObserver, ShardState } from '../../src/state/shard-state.js';
+import type { Files } from '../../src/storage/files.js';
+import { ShardBoard } from '../../src/storage/shard-board.js';
+import { type FsyncChoice, ShardLog } from '../../src/storage/shard-log.js';
+import type { LogReport } from '../../src/config/shard-messages.js';
 import { MessageChannel } from 'node:worker_threads';
 
 export const START_MS = 1_800_000_000_000;
@@ -55,7 +61,7 @@ export interface Reply {
   readonly id: number;
   readonly status: number;
   readonly body: Record<string, unknown> | null;
-  /** Offset of the token's place in the reply; 0 none. */
+  /** Offset of the token's place in the reply; 0 none; negative: see ring/records.ts. */
   readonly tokenAt: number;
   readonly connection: number;
   readonly ticket: number;
@@ -67,6 +73,9 @@ export interface HarnessOptions {
   readonly limits?: Partial<Limits>;
   readonly admission?: Partial<AdmissionLimits>;
   readonly ringBytes?: number;
+  /** With a log, epoch 1 of shard 0 of 1, in the folder /data of these. */
+  readonly files?: Files;
+  readonly fsync?: FsyncChoice;
   /** Goes on over the memory of this one, which must not be used afterwards. */
   readonly attachTo?: ShardHarness;
 }
@@ -77,6 +86,11 @@ export class ShardHarness {
   readonly defaults: { readonly state: ShardState; readonly row: number };
   readonly loop: ShardLoop;
   readonly requests: RingProducer;
+  /** The log's, where there is one. */
+  readonly board = new ShardBoard();
+  readonly log: ShardLog | undefined;
+  /** What the shard has told main of its log. */
+  readonly reports: LogReport[] = [];
   readonly #replies: RingConsumer;
   readonly #sideRoad: SideRoad;
   readonly #counters = allocateCounters(SHARD_COUNTERS);
@@ -89,7 +103,7 @@ export class ShardHarness {
     const nowMs = this.clock.nowMs();
     const counters = new ShardCounters(this.#counters);
     this.sessions = newState(observerOf(counters), nowMs, attachTo?.sessions.memory.handles());
-    const defaults = newState(NO_OBSERVER, nowMs, attachTo?.defaults.state.memory.handles());
+    const defaults = newState(NO_OBSERVER, nowMs, attachTo?.defaults.state.memory.handles(), true);
     const defaultRow = attachTo?.defaults.row ?? defaults.create(new Int32Array(4), 0, 0, false);
     this.defaults = { state: defaults, row: defaultRow };
     const ringBytes = options.ringBytes ?? 1 << 20;
@@ -101,12 +115,15 @@ export class ShardHarness {
     this.#replies = new RingConsumer(replies);
     this.#sideRoad = new SideRoad(port1);
     const states = [this.sessions, defaults];
+    this.log = options.files && this.#newLog(options.files, options.fsync ?? 'no');
+    const turnLog = this.log && this.#newTurnLog(this.log, states, counters);
     const sink = new RingSink({
       ring: new RingProducer(replies),
       sideRoad: new SideRoad(port2),
       ioBell: new Doorbell(bells[0]!),
       shardBell: new Doorbell(bells[1]!),
       counters,
+      log: turnLog,
     });
     const admission = new Admission(
       { sessionsMax: 0, memoryBytesMax: 0, evictsSoonest: false, ...options.admission },
@@ -132,13 +149,33 @@ export class ShardHarness {
         defaults: this.defaults,
         admission,
         counters,
+        log: turnLog,
       }),
       states,
       counters,
+      log: turnLog,
+      requestsPerTurnMax: REQUESTS_PER_TURN_MAX,
       spins: 0,
       isStopped: () => false,
       onIdle: () => undefined,
     });
+  }
+
+  #newLog(files: Files, fsync: FsyncChoice): ShardLog {
+    files.makeDirectory('/data/log');
+    return new ShardLog({
+      ...{ files, directory: '/data', epoch: 1, shard: 0, shards: 1, fsync },
+      ...{ secretCheck: '0123456789abcdef', nextSegment: 1, nextSequence: 1 },
+      segmentBytes: 64 << 20,
+      board: this.board,
+      onSegment: (segment) => this.reports.push({ type: 'segment', ...segment }),
+    });
+  }
+
+  #newTurnLog(log: ShardLog, states: readonly ShardState[], counters: ShardCounters): TurnLog {
+    for (const state of states) state.effects = log.effects;
+    const report = (message: LogReport): void => void this.reports.push(message);
+    return new TurnLog({ log, board: this.board, states, counters, report });
   }
 
   counter(name: ShardCounter): number {
@@ -239,7 +276,7 @@ export class ShardHarness {
     const word = at >>> 2;
     const tokenAt = words[word + 2]!;
     const bytes =
-      tokenAt === SIDE_ROAD
+      tokenAt === SIDE_ROAD || tokenAt === NOT_DURABLE_SIDE_ROAD
         ? new Uint8Array(this.#sideRoad.take())
         : this.#replies.bytes.slice(at + REPLY_HEADER_BYTES, at + payloadBytes);
     const inner = decode(bytes) as Uint8Array;
@@ -253,6 +290,8 @@ function newState(
   observer: SessionObserver,
   nowMs: number,
   handles: MemoryHandles | undefined,
+  isDefaultMap = false,
 ): ShardState {
-  return new ShardState({ nowMs, seed: [0x1234_5678, 0x0bad_cafe], observer }, handles);
+  const seed: [number, number] = [0x1234_5678, 0x0bad_cafe];
+  return new ShardState({ nowMs, seed, observer, isDefaultMap }, handles);
 }

@@ -34,7 +34,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What a folder may import beside that, if only for types. */
-const TYPE_LAYERS: Readonly<Record<string, readonly string[]>> = { 'src/server': ['src/io'] };
+const TYPE_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  'src/config': ['src/storage'],
+  'src/server': ['src/io'],
+};
 
 /** They run in browsers, too. */
 const BROWSER_LAYERS = ['src/core', 'src/protocol', 'src/client'];

@@ -6,7 +6,12 @@ import {
   SHARD_COUNTERS,
 } from '../../../src/core/counters.js';
 import { Doorbell, DOORBELL_BYTES } from '../../../src/ring/doorbell.js';
-import { REPLY_HEADER_BYTES, SIDE_ROAD } from '../../../src/ring/records.js';
+import {
+  NOT_DURABLE,
+  NOT_DURABLE_SIDE_ROAD,
+  REPLY_HEADER_BYTES,
+  SIDE_ROAD,
+} from '../../../src/ring/records.js';
 import { SideRoad } from '../../../src/ring/side-road.js';
 import {
   allocateRing,
@@ -16,6 +21,7 @@ import {
 } from '../../../src/ring/spsc-ring.js';
 import { RingSink } from '../../../src/shard/ring-sink.js';
 import { ShardCounters } from '../../../src/shard/shard-counters.js';
+import { type BatchLog, TurnLog } from '../../../src/shard/turn-log.js';
 
 interface Received {
   readonly connection: number;
@@ -41,6 +47,44 @@ class ReadingBell extends Doorbell {
   }
 }
 
+/** A log that fails when told to; `flushed` counts the replies whose effects it has. */
+class FakeLog implements BatchLog {
+  readonly effects = { length: 48, bytes: 0, isEmpty: true };
+  readonly failure = 'EIO';
+  isFailing = false;
+  fails = false;
+  appended = 0;
+  flushed = 0;
+  onFlush: () => void;
+
+  constructor(onFlush: () => void) {
+    this.onFlush = onFlush;
+  }
+
+  append(): void {
+    this.appended += 1;
+    this.effects.length += 4;
+    this.effects.bytes += 4;
+    this.effects.isEmpty = false;
+  }
+
+  flush(): boolean {
+    this.onFlush();
+    this.isFailing = this.fails;
+    if (this.fails) return false;
+    this.flushed = this.appended;
+    Object.assign(this.effects, { length: 48, bytes: 0, isEmpty: true });
+    return true;
+  }
+
+  retry(): boolean {
+    return this.flush();
+  }
+
+  syncFailed(): void {}
+  snapshotDone(): void {}
+}
+
 class Setup {
   readonly ring = allocateRing(4_096);
   readonly ioBell = new Doorbell(new SharedArrayBuffer(DOORBELL_BYTES));
@@ -51,15 +95,21 @@ class Setup {
   readonly #counters = allocateCounters(SHARD_COUNTERS);
   readonly #ioRoad: SideRoad;
 
-  constructor() {
+  readonly log: TurnLog | undefined;
+
+  constructor(log?: BatchLog) {
     const { port1, port2 } = new MessageChannel();
     this.#ioRoad = new SideRoad(port1);
+    const board = { syncFailures: 0, snapshotDone: 0 };
+    const counters = new ShardCounters(this.#counters);
+    this.log = log && new TurnLog({ log, board, states: [], counters, report: () => undefined });
     this.sink = new RingSink({
       ring: new RingProducer(this.ring),
       sideRoad: new SideRoad(port2),
       ioBell: this.ioBell,
       shardBell: this.bell,
-      counters: new ShardCounters(this.#counters),
+      counters,
+      log: this.log,
     });
   }
 
@@ -80,7 +130,7 @@ class Setup {
       if (at === RING_EMPTY) break;
       const [connection, ticket, tokenAt] = this.#consumer.words.subarray(at >>> 2, (at >>> 2) + 3);
       const content =
-        tokenAt === SIDE_ROAD
+        tokenAt === SIDE_ROAD || tokenAt === NOT_DURABLE_SIDE_ROAD
           ? new Uint8Array(this.#ioRoad.take())
           : this.#consumer.bytes.slice(at + REPLY_HEADER_BYTES, at + this.#consumer.payloadBytes);
       this.received.push({ connection: connection!, ticket: ticket!, tokenAt: tokenAt!, content });
@@ -143,5 +193,75 @@ describe('RingSink', () => {
     }
     expect(setup.waitsCounted).toBeGreaterThan(100);
     expect(setup.bell.waits).toBeGreaterThanOrEqual(setup.waitsCounted);
+  });
+});
+
+describe('RingSink with a log', () => {
+  /** Sends replies, each of a command that has changed something. */
+  function sendLogged(setup: Setup, log: FakeLog, replies: number, bytes = 100): void {
+    for (let reply = 0; reply < replies; reply += 1) {
+      log.append();
+      setup.send(log.appended, content(bytes, reply));
+      setup.log!.executed(setup.sink, true);
+    }
+  }
+
+  test('shows no reply before the log has its effects, also where the ring is full', () => {
+    const log = new FakeLog(() => undefined);
+    const setup = new Setup(log);
+    const early: number[] = [];
+    log.onFlush = () => {
+      // What is visible now was published before this flush.
+      setup.read();
+      if (setup.received.length > log.flushed) early.push(setup.received.length - log.flushed);
+    };
+    for (let turn = 0; turn < 20; turn += 1) {
+      sendLogged(setup, log, 100);
+      setup.read();
+      if (setup.received.length > log.flushed) early.push(setup.received.length - log.flushed);
+      setup.sink.publish();
+    }
+    setup.read();
+    expect(early).toEqual([]);
+    expect(setup.received).toHaveLength(2_000);
+    expect(setup.waitsCounted).toBeGreaterThan(10);
+  });
+
+  test('marks what waits for a log that fails, side road and all, and nothing else', () => {
+    const log = new FakeLog(() => undefined);
+    const setup = new Setup(log);
+    sendLogged(setup, log, 1);
+    setup.send(0, content(10, 1));
+    sendLogged(setup, log, 1, 3_000);
+    log.fails = true;
+    setup.sink.publish();
+    setup.send(0, content(10, 1), 5);
+    setup.sink.publish();
+    setup.read();
+    expect(setup.received.map(({ tokenAt }) => tokenAt)).toEqual([
+      NOT_DURABLE,
+      0,
+      NOT_DURABLE_SIDE_ROAD,
+      5,
+    ]);
+    expect(setup.received[2]!.content).toEqual(content(3_000, 0));
+  });
+
+  test('marks the replies that wait in other rings when one ring is full and the log fails', () => {
+    const log = new FakeLog(() => undefined);
+    const full = new Setup(log);
+    const other = new Setup();
+    full.log!.covers(other.sink);
+    log.append();
+    other.send(1, content(10, 1));
+    full.log!.executed(other.sink, true);
+    log.fails = true;
+    sendLogged(full, log, 60);
+    full.sink.publish();
+    other.sink.publish();
+    full.read();
+    other.read();
+    expect(other.received.map(({ tokenAt }) => tokenAt)).toEqual([NOT_DURABLE]);
+    expect(full.received.map(({ tokenAt }) => tokenAt)).toEqual(Array(60).fill(NOT_DURABLE));
   });
 });

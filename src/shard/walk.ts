@@ -1,0 +1,242 @@
+/**
+ * Walks over the rows of a shard, a slice between turns: each session that is there is encoded whole,
+ * in chunks of about 1 MiB that go to main. What a walk gives is no moment in time; for a snapshot,
+ * the log from the segment begun with it, replayed over what it gave, is the present.
+ *
+ * Rows keep their places while a walk is on, so a session that lives throughout is met once. Rows
+ * that are taken after it began are not its business: the log has them. Nothing is looked up
+ * through find(), so a walk changes nothing, not even what is due.
+ *
+ * Several walks at a time take slices by turns. Together they have at most CHUNKS_AHEAD_MAX chunks
+ * under way; then they wait until main has counted one as done.
+ */
+import { CHUNKS_AHEAD_MAX, SELECTED_WORDS } from '../config/walk-messages.js';
+import type {
+  LogStart,
+  WalkChunk,
+  WalkEnd,
+  WalkOrder,
+  WalkReport,
+  WalkStart,
+} from '../config/walk-messages.js';
+import type { Clock } from '../core/clock.js';
+import { NIL } from '../memory/shared-memory.js';
+import { EffectBuffer } from '../state/effect-buffer.js';
+import { encodeSession } from '../state/encode-session.js';
+import type { ShardState } from '../state/shard-state.js';
+
+/** A chunk is sent once it has as much: with what one step may add, 1 MiB, as its buffer has. */
+const CHUNK_BYTES = 944 * 1_024;
+/** How long a slice may take: while requests come in, and while none do. */
+const BUSY_SLICE_MS = 0.25;
+const IDLE_SLICE_MS = 1;
+/** Rows between two looks at the clock, about 10 µs. A big session is a step of its own. */
+const ROWS_PER_LOOK = 16;
+const LOOK_BYTES_MAX = 64 * 1_024;
+/** Looks in a slice, for a clock that stands still. */
+const LOOKS_MAX = 256;
+/** What bounds a step and a chunk; tests take less. */
+const SIZES: WalkSizes = { chunkBytes: CHUNK_BYTES, rowsPerLook: ROWS_PER_LOOK };
+const NO_LOG: LogStart = { segment: 0, sequence: 0 };
+
+/** What walks need of the shard's log (storage/shard-log.ts). */
+export interface WalkedLog {
+  /** Of the last batch written. */
+  readonly sequence: number;
+  /** The next batch goes to a new segment; returns its number. */
+  beginSegment(): number;
+}
+
+export interface WalkSizes {
+  readonly chunkBytes: number;
+  readonly rowsPerLook: number;
+}
+
+export interface WalksParts {
+  readonly sessions: ShardState;
+  /** On the first shard: the default map, and its row. */
+  readonly defaults: { readonly state: ShardState; readonly row: number } | undefined;
+  readonly clock: Clock;
+  readonly log: WalkedLog;
+  /** Chunks that main is done with so far, whatever became of them. */
+  readonly chunksDone: () => number;
+  readonly report: (report: WalkReport, transfer?: readonly ArrayBuffer[]) => void;
+  readonly sizes?: WalkSizes;
+}
+
+export class Walks {
+  readonly types = ['walk', 'cancel-walk'] as const;
+  readonly #parts: WalksParts;
+  readonly #sizes: WalkSizes;
+  readonly #walks: Walk[] = [];
+  #next = 0;
+  #chunksSent = 0;
+
+  constructor(parts: WalksParts) {
+    this.#parts = parts;
+    this.#sizes = parts.sizes ?? SIZES;
+  }
+
+  take(order: WalkOrder): void {
+    if (order.type === 'walk') {
+      this.#walks.push(new Walk(this.#parts, order, this.#logStartOf(order)));
+    } else {
+      const walk = this.#walks.find(({ id }) => id === order.id);
+      if (walk !== undefined) this.#end(walk);
+    }
+    this.#pinRows();
+  }
+
+  /** Whether a slice has something to do: not while main has yet to take what was sent. */
+  get isActive(): boolean {
+    return this.#walks.length > 0 && this.#mayRun();
+  }
+
+  /** One slice of one walk. */
+  slice(hasRequests: boolean): void {
+    if (!this.isActive) return;
+    this.#next = (this.#next + 1) % this.#walks.length;
+    const walk = this.#walks[this.#next]!;
+    const untilMs = this.#parts.clock.nowMs() + (hasRequests ? BUSY_SLICE_MS : IDLE_SLICE_MS);
+    const { chunkBytes, rowsPerLook } = this.#sizes;
+    for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
+      walk.step(rowsPerLook);
+      if (walk.isOver || walk.pendingBytes >= chunkBytes) break;
+      if (this.#parts.clock.nowMs() >= untilMs) return;
+    }
+    if (walk.isOver || walk.pendingBytes >= chunkBytes) this.#send(walk);
+    if (!walk.isOver) return;
+    this.#end(walk);
+    this.#pinRows();
+  }
+
+  #logStartOf(order: WalkStart): LogStart {
+    const { log } = this.#parts;
+    if (order.purpose !== 'snapshot') return NO_LOG;
+    return { segment: log.beginSegment(), sequence: log.sequence + 1 };
+  }
+
+  #mayRun(): boolean {
+    // Both count up without end and differ by a few; the board's word wraps at 32 bits.
+    return ((this.#chunksSent - this.#parts.chunksDone()) | 0) < CHUNKS_AHEAD_MAX;
+  }
+
+  #send(walk: Walk): void {
+    const chunk = walk.takeChunk();
+    if (chunk === undefined) return;
+    this.#chunksSent = (this.#chunksSent + 1) | 0;
+    this.#parts.report(chunk, [chunk.bytes]);
+  }
+
+  #end(walk: Walk): void {
+    this.#walks.splice(this.#walks.indexOf(walk), 1);
+    this.#parts.report(walk.end(this.#parts.log.sequence));
+  }
+
+  #pinRows(): void {
+    const { sessions } = this.#parts;
+    sessions.keepsRowsInPlace = this.#walks.length > 0;
+  }
+}
+
+/** One walk: where it stands, and what it has not sent yet. */
+class Walk {
+  readonly id: number;
+  readonly #sessions: ShardState;
+  readonly #logStart: LogStart;
+  readonly #buffer = new EffectBuffer();
+  /** Of rows or, with a list, of its words. */
+  #cursor = 0;
+  #cursorEnd: number;
+  readonly #list: Int32Array | undefined;
+  #chunkSessions = 0;
+  #chunkKeys = 0;
+  #sentSessions = 0;
+  #sentKeys = 0;
+
+  constructor(parts: WalksParts, order: WalkStart, logStart: LogStart) {
+    const { what } = order;
+    const { defaults, sessions } = parts;
+    this.id = order.id;
+    this.#sessions = sessions;
+    this.#logStart = logStart;
+    this.#list = typeof what === 'string' ? undefined : what;
+    this.#cursorEnd = this.#list?.length ?? (what === 'default' ? 0 : sessions.rows.pool.end);
+    if (defaults !== undefined && (what === 'all' || what === 'default')) {
+      this.#encode(defaults.state, defaults.row);
+    }
+  }
+
+  get isOver(): boolean {
+    return this.#cursor >= this.#cursorEnd;
+  }
+
+  get pendingBytes(): number {
+    return this.#buffer.bytes;
+  }
+
+  /** Goes over a few rows. */
+  step(rowsMax: number): void {
+    if (this.#list !== undefined) {
+      this.#stepInList(this.#list, rowsMax);
+      return;
+    }
+    const { rows } = this.#sessions;
+    // SH_END_ALL takes all rows back; those that come after it are in the log.
+    const end = Math.min(this.#cursorEnd, rows.pool.end);
+    if (end < this.#cursorEnd) this.#cursorEnd = end;
+    const until = Math.min(this.#cursor + rowsMax, end);
+    const bytesMax = this.#buffer.bytes + LOOK_BYTES_MAX;
+    let row = this.#cursor;
+    while (row < until && this.#buffer.bytes < bytesMax) {
+      if (rows.isLive(row)) this.#encode(this.#sessions, row);
+      row += 1;
+    }
+    this.#cursor = row;
+  }
+
+  #stepInList(list: Int32Array, rowsMax: number): void {
+    const until = Math.min(this.#cursor + rowsMax * SELECTED_WORDS, list.length);
+    const bytesMax = this.#buffer.bytes + LOOK_BYTES_MAX;
+    let at = this.#cursor;
+    for (; at < until && this.#buffer.bytes < bytesMax; at += SELECTED_WORDS) {
+      const row = this.#sessions.rows.find(list, at, list[at + SELECTED_WORDS - 1]!);
+      if (row !== NIL) this.#encode(this.#sessions, row);
+    }
+    this.#cursor = at;
+  }
+
+  #encode(state: ShardState, row: number): void {
+    encodeSession(state, row, this.#buffer);
+    this.#chunkSessions += state.isDefaultMap ? 0 : 1;
+    this.#chunkKeys += state.keys.countOf(row);
+  }
+
+  /** What has been encoded since the last chunk; undefined if nothing has. */
+  takeChunk(): WalkChunk | undefined {
+    const buffer = this.#buffer;
+    if (buffer.isEmpty) return undefined;
+    const { start, length } = buffer;
+    const bytes = buffer.space.bytes.slice(start, length).buffer as ArrayBuffer;
+    const sessions = this.#chunkSessions;
+    const keys = this.#chunkKeys;
+    buffer.clear();
+    this.#chunkSessions = 0;
+    this.#chunkKeys = 0;
+    this.#sentSessions += sessions;
+    this.#sentKeys += keys;
+    return { type: 'chunk', id: this.id, logStart: this.#logStart, bytes, sessions, keys };
+  }
+
+  /** Drops what has not been sent. */
+  end(lastSequence: number): WalkEnd {
+    return {
+      type: 'walked',
+      id: this.id,
+      logStart: this.#logStart,
+      lastSequence,
+      sessions: this.#sentSessions,
+      keys: this.#sentKeys,
+    };
+  }
+}
