@@ -6,11 +6,13 @@
 import { randomBytes } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
 import type { Config } from '../config/options.js';
-import type { IoThreadPlan, LinkPlan, ShardPlan } from '../config/thread-plan.js';
+import type { IoThreadPlan, LinkPlan, ShardPlan, ShardStoragePlan } from '../config/thread-plan.js';
 import type { ClockSource } from '../core/clock.js';
 import { allocateCounters, IO_COUNTERS, SHARD_COUNTERS } from '../core/counters.js';
 import { DOORBELL_BYTES } from '../ring/doorbell.js';
 import { allocateRing } from '../ring/spsc-ring.js';
+import type { RecoveryPlan } from '../storage/recovery-plan.js';
+import { allocateShardBoard } from '../storage/shard-board.js';
 import { SERVER_VERSION } from './version.js';
 
 const SECRET_BYTES = 32;
@@ -21,17 +23,28 @@ export interface Plans {
   readonly shards: readonly ShardPlan[];
 }
 
+/** What the plans take from an open data directory. */
+export interface StorageForPlans {
+  readonly path: string;
+  readonly secret: Uint8Array;
+  /** One for each shard. */
+  recoveryPlans(): readonly RecoveryPlan[];
+}
+
 /** @param config with the shard count resolved. */
 export function makePlans(options: {
   readonly config: Config;
   readonly clock: ClockSource;
   readonly startedMs: number;
+  /** Undefined with --memory. */
+  readonly storage?: StorageForPlans | undefined;
 }): Plans {
-  const { config, clock, startedMs } = options;
+  const { config, clock, startedMs, storage } = options;
   const ioBells = times(config.ioThreads, () => new SharedArrayBuffer(DOORBELL_BYTES));
   const shardBells = times(config.shards, () => new SharedArrayBuffer(DOORBELL_BYTES));
   const links = times(config.ioThreads, () => times(config.shards, () => makeLink(config)));
-  const secret = new Uint8Array(randomBytes(SECRET_BYTES));
+  const secret = storage?.secret ?? new Uint8Array(randomBytes(SECRET_BYTES));
+  const recoveries = storage?.recoveryPlans() ?? [];
 
   return {
     io: ioBells.map((bell, index) => ({
@@ -57,8 +70,17 @@ export function makePlans(options: {
       ioBells,
       counters: allocateCounters(SHARD_COUNTERS),
       stopWord: new SharedArrayBuffer(STOP_WORD_BYTES),
+      storage: storagePlanOf(storage, recoveries[index]),
     })),
   };
+}
+
+function storagePlanOf(
+  storage: StorageForPlans | undefined,
+  recovery: RecoveryPlan | undefined,
+): ShardStoragePlan | undefined {
+  if (storage === undefined || recovery === undefined) return undefined;
+  return { directory: storage.path, recovery, board: allocateShardBoard() };
 }
 
 /** One link as each of its two ends sees it: the same rings, the two ports of one channel. */

@@ -2,22 +2,32 @@
  * A whole server: starts its threads in order, watches them, stops them in order. On no command's
  * path.
  *
- * Start: probe the port, shards, I/O threads, then the first I/O thread listens (taking a free port
- * where port 0 was asked for) and the others join its port.
+ * Start: probe the port, open the data directory, shards, I/O threads; when every shard has recovered
+ * what it keeps, the first I/O thread listens (taking a free port where port 0 was asked for) and
+ * the others join its port.
  * Stop: I/O threads drain (stop accepting, finish what is in flight, close with 1001) within
- * --drain-seconds, then shards stop after the turn in hand, then all threads end.
+ * --drain-seconds, then shards stop after the turn in hand, then all threads end, then the log is
+ * synced and the data directory given up.
  */
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import type { Config } from '../config/options.js';
 import { shardCountOf } from '../config/shard-count.js';
 import type { IoThreadOrder, IoThreadReport } from '../config/thread-plan.js';
 import { clockFrom, systemClockSource, type Clock, type ClockSource } from '../core/clock.js';
 import { assert } from '../core/errors.js';
 import { Doorbell } from '../ring/doorbell.js';
-import { readCounters, type ServerCounters } from './server-counters.js';
+import { type DataDirectory, openDataDirectory } from '../storage/data-directory.js';
+import { NodeFiles } from '../storage/files.js';
+import { readHostFacts } from '../storage/host-facts.js';
+import { serveMainCalls } from './main-calls.js';
+import { Persistence } from './persistence.js';
 import { makePlans, type Plans } from './plans.js';
 import { probePort, StartError } from './port-probe.js';
-import { ServerThread, type ThreadDeath } from './thread.js';
+import type { RecoveryFigures } from './recovery-wait.js';
+import { readCounters, type ServerCounters } from './server-counters.js';
+import { NO_LOG, type ServerLog } from './server-log.js';
+import { ServerThread } from './thread.js';
 
 /** How long an idle thread is given to end by itself before it is ended. */
 const END_GRACE_MS = 2_000;
@@ -30,10 +40,14 @@ export interface ServerOptions {
   readonly config: Config;
   /** The machine's clock unless given; tests give one they move by hand. */
   readonly clock?: ClockSource;
+  readonly log?: ServerLog;
+  /** Gives up the start, which may take long where there is much to load. */
+  readonly signal?: AbortSignal;
 }
 
 type Listening = Extract<IoThreadReport, { readonly type: 'listening' }>;
 
+/** Rejects with StartError or StorageError, of one line, for what the operator can change. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { shards, ioThreads, host, port } = options.config;
   const cores = availableParallelism();
@@ -41,10 +55,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ...options.config,
     shards: shardCountOf({ shards, ioThreads, cores }),
   });
+  const source = options.clock ?? systemClockSource();
+  const log = options.log ?? NO_LOG;
   const freePort = await probePort(host, port);
-  const server = new Server(config, options.clock ?? systemClockSource());
+  const server = new Server({ config, source, log, directory: openDirectory(config, source, log) });
   try {
-    await server.listen(freePort);
+    await server.start(freePort, options.signal);
   } catch (error) {
     await server.abandon();
     throw error;
@@ -52,29 +68,89 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   return server;
 }
 
+function openDirectory(
+  config: Config,
+  source: ClockSource,
+  log: ServerLog,
+): DataDirectory | undefined {
+  if (config.memory) {
+    if (config.loadName === '') return undefined;
+    throw new StartError('--load-name needs a data directory, and --memory keeps none');
+  }
+  const directory = openDataDirectory({
+    files: new NodeFiles(),
+    path: resolve(config.dataDir),
+    host: readHostFacts(),
+    shards: config.shards,
+    nowMs: clockFrom(source).nowMs(),
+  });
+  for (const line of directory.lines) log.info(`${directory.path}: ${line}`);
+  return directory;
+}
+
 export class Server {
   /** The settings in force, the shard count resolved. */
   readonly config: Config;
-  /** Resolves, with the reason, if a thread ends unasked. The process should end then. */
-  readonly failure: Promise<ThreadDeath>;
+  /** Resolves, with the reason, if the server cannot go on. The process should end then. */
+  readonly failure: Promise<Error>;
   readonly #clock: Clock;
   readonly #plans: Plans;
   readonly #shards: readonly ServerThread[];
   readonly #ioThreads: readonly ServerThread[];
+  /** Undefined with --memory. */
+  readonly #persistence: Persistence | undefined;
+  #recovered: RecoveryFigures | undefined;
   #listening: Listening | undefined;
   #stopped: Promise<void> | undefined;
 
   /** Call startServer instead. */
-  constructor(config: Config, source: ClockSource) {
+  constructor(parts: {
+    readonly config: Config;
+    readonly source: ClockSource;
+    readonly log: ServerLog;
+    readonly directory: DataDirectory | undefined;
+  }) {
+    const { config, directory, log, source } = parts;
     this.config = config;
     this.#clock = clockFrom(source);
-    this.#plans = makePlans({ config, clock: source, startedMs: this.#clock.nowMs() });
-    let fail: (death: ThreadDeath) => void = () => undefined;
-    this.failure = new Promise((resolve) => {
-      fail = resolve;
+    const startedMs = this.#clock.nowMs();
+    this.#plans = makePlans({ config, clock: source, startedMs, storage: directory });
+    let fail: (reason: Error) => void = () => undefined;
+    this.failure = new Promise((settle) => {
+      fail = settle;
     });
     this.#shards = this.#plans.shards.map((plan) => new ServerThread(plan, fail));
     this.#ioThreads = this.#plans.io.map((plan) => new ServerThread(plan, fail));
+    if (directory !== undefined) {
+      const clock = this.#clock;
+      const [plans, threads] = [this.#plans, this.#shards];
+      const onLost = fail;
+      this.#persistence = new Persistence({
+        config,
+        directory,
+        plans,
+        threads,
+        clock,
+        log,
+        onLost,
+      });
+    }
+    const persistence = this.#persistence;
+    serveMainCalls(this.#ioThreads, {
+      snapshot: persistence && (() => persistence.snapshots.answer()),
+      saves: persistence?.saves,
+      onError: ({ command }, error) => log.error(`${command} failed: ${String(error)}`),
+    });
+  }
+
+  /** The data directory, as an absolute path; undefined with --memory. */
+  get dataDirectory(): string | undefined {
+    return this.#persistence?.path;
+  }
+
+  /** What the start found in the data directory. */
+  get recovered(): RecoveryFigures | undefined {
+    return this.#recovered;
   }
 
   /** The port that the threads share; 0 before they listen. */
@@ -101,7 +177,15 @@ export class Server {
   }
 
   /** @param freePort a port that was free a moment ago: --port, or one in the place of port 0. */
-  async listen(freePort: number): Promise<void> {
+  async start(freePort: number, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#persistence !== undefined) {
+      const recovered = this.#persistence.recover();
+      this.#recovered = await Promise.race([recovered, this.#failed(), aborted(signal)]);
+    }
+    await this.#listen(freePort);
+  }
+
+  async #listen(freePort: number): Promise<void> {
     const [first, ...others] = this.#ioThreads;
     assert(first !== undefined, 'there is an I/O thread');
     const isAlone = others.length === 0;
@@ -142,7 +226,10 @@ export class Server {
       thread.stopping();
       thread.order(order);
     }
+    await this.#persistence?.stopWork();
     await this.#endThreads();
+    // What made the server give up is told already.
+    await this.#persistence?.close().catch(() => undefined);
   }
 
   async #stopInOrder(): Promise<void> {
@@ -153,7 +240,9 @@ export class Server {
       return this.#order(thread, { type: 'drain', deadlineMs });
     });
     await withinMs(Promise.all(drained), drainMs + DRAIN_GRACE_MS);
+    await this.#persistence?.stopWork();
     await this.#endThreads();
+    await this.#persistence?.close();
   }
 
   async #endThreads(): Promise<void> {
@@ -177,11 +266,21 @@ export class Server {
       });
     });
     thread.order(order);
-    const failed = this.failure.then((death): never => {
-      throw death;
-    });
-    return await Promise.race([answer, failed]);
+    return await Promise.race([answer, this.#failed()]);
   }
+
+  async #failed(): Promise<never> {
+    throw await this.failure;
+  }
+}
+
+/** Rejects once the start is given up; never resolves. */
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = (): void => reject(new StartError('the start was given up'));
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+  });
 }
 
 /** Waits for a promise, but no longer than given; its rejection ends the wait, too. */

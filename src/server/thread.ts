@@ -32,6 +32,8 @@ export class ServerThread {
       workerData: plan,
       transferList: plan.links.map((link) => link.port),
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+      // Main syncs and closes the files that a shard has opened, also after the shard's end.
+      trackUnmanagedFds: false,
     });
     const fail = (reason: string): void => {
       onFailure(new ThreadDeath(`thread ${this.name} died: ${reason}`));
@@ -47,8 +49,8 @@ export class ServerThread {
     });
   }
 
-  order(message: unknown): void {
-    this.#worker.postMessage(message);
+  order(message: unknown, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer);
   }
 
   onReport(listener: (message: unknown) => void): void {

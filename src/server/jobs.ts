@@ -1,0 +1,70 @@
+/**
+ * The job pool: threads for work on files that would stall a shard, such as compressing and writing
+ * snapshots. What they can do is in storage/job-tasks.ts; they run at the lowest priority, so that
+ * commands come first where cores are scarce.
+ *
+ * A task that fails says so as data: an Error that crosses threads loses its code.
+ */
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import type { JobFailure, JobInput, JobName, JobResult } from '../storage/job-tasks.js';
+
+/** Of the cores there are, the part that jobs may keep busy. */
+const CORES_PER_THREAD = 4;
+const THREADS_MAX = 4;
+const YOUNG_GENERATION_MB = 8;
+
+/** A job that could not be done; `code` is that of the operating system, where there is one. */
+export class JobError extends Error {
+  override readonly name = 'JobError';
+  readonly code: string | undefined;
+
+  constructor(failure: JobFailure) {
+    super(failure.message);
+    this.code = failure.code;
+  }
+}
+
+/** What others need of the pool. */
+export type JobRunner = Pick<Jobs, 'run'>;
+
+export class Jobs {
+  readonly #pool: Piscina;
+
+  constructor() {
+    const threads = Math.ceil(availableParallelism() / CORES_PER_THREAD);
+    this.#pool = new Piscina({
+      // The same relative path in the source tree and in dist.
+      filename: new URL('../../workers/job.js', import.meta.url).href,
+      // One is there from the start: starting a thread takes time from the others.
+      minThreads: 1,
+      maxThreads: Math.min(threads, THREADS_MAX),
+      // A file is opened, written and closed by tasks that may run in different threads.
+      trackUnmanagedFds: false,
+      recordTiming: false,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    });
+  }
+
+  /** Rejects with a JobError. The buffers in `transfer` are gone afterwards. */
+  async run<Name extends JobName>(
+    name: Name,
+    input: JobInput<Name>,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<JobResult<Name>> {
+    const outcome = (await this.#pool.run(
+      { name, input },
+      { transferList: [...transfer] },
+    )) as JobOutcome<Name>;
+    if ('failure' in outcome) throw new JobError(outcome.failure);
+    return outcome.result;
+  }
+
+  /** Finishes nothing: tasks that wait or run are rejected. */
+  async stop(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+type JobOutcome<Name extends JobName> =
+  { readonly result: JobResult<Name> } | { readonly failure: JobFailure };

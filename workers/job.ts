@@ -1,0 +1,8 @@
+/** Entry point of a thread of the job pool, which calls the default export for each task. */
+import { lowerThreadPriority } from '../src/storage/job-priority.js';
+import { runJob } from '../src/storage/job-tasks.js';
+
+lowerThreadPriority();
+// Piscina looks for a default export.
+// eslint-disable-next-line no-restricted-syntax
+export default runJob;
