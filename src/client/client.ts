@@ -2,7 +2,8 @@
 import type { BodyOf, ResultOf } from '../protocol/catalogue.js';
 import { tokenFromText } from '../protocol/token.js';
 import { planOf, type CommandPlan, type RowOf, type WireName } from './command-plan.js';
-import { DataMap, type Stored } from './data-map.js';
+import type { Stored } from './data-map.js';
+import { DefaultMap } from './default-map.js';
 import { MalformedReplyError } from './errors.js';
 import { resolveOptions, type ClientOptions, type ResolvedOptions } from './options.js';
 import { Pipeline } from './pipeline.js';
@@ -13,8 +14,11 @@ const OPEN = planOf('SH_OPEN');
 const END_ALL = planOf('SH_END_ALL');
 const EXISTS = planOf('SH_EXISTS');
 const INFO_ALL = planOf('SH_INFO_ALL');
+const SAVE = planOf('SH_SAVE');
+const LOAD = planOf('SH_LOAD');
 const SERVER_INFO = planOf('SV_INFO');
 const PING = planOf('SV_PING');
+const SNAPSHOT = planOf('SV_SNAPSHOT');
 
 type WithKeys<Body, Shape extends object> = Omit<Body, 'keys'> & {
   /** Stored in the same step. */
@@ -46,14 +50,14 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
 
 export class Client {
   /** The map that every server has: needs no token and never expires. */
-  readonly defaultMap: DataMap;
+  readonly defaultMap: DefaultMap;
   readonly #pipeline: Pipeline;
   readonly #timeoutMs: number;
 
   constructor(pipeline: Pipeline, options: Pick<ResolvedOptions, 'timeoutMs'>) {
     this.#pipeline = pipeline;
     this.#timeoutMs = options.timeoutMs;
-    this.defaultMap = new DataMap(pipeline, undefined);
+    this.defaultMap = new DefaultMap(pipeline);
   }
 
   // NoInfer: the first keys are rarely all that a session will hold, so they do not say its shape.
@@ -109,6 +113,29 @@ export class Client {
   /** Counts all sessions and their keys. */
   infoAll(): Promise<ResultOf<'SH_INFO_ALL'>> {
     return this.#pipeline.submit(INFO_ALL, undefined, {}, unchanged);
+  }
+
+  /**
+   * Saves all sessions, or those of some tokens, as a new set under a name (1 to 128 of letters,
+   * digits, `-`, `_` and `.`, no leading dot). Tokens without a session are skipped.
+   */
+  save(name: string, tokens?: readonly string[]): Promise<ResultOf<'SH_SAVE'>> {
+    const tkns = Array.isArray(tokens) ? tokens.slice() : tokens;
+    const body: BodyOf<'SH_SAVE'> = tkns === undefined ? { name } : { name, tkns };
+    return this.#pipeline.submit(SAVE, undefined, body, unchanged);
+  }
+
+  /**
+   * Loads the newest set of sessions of a name; how many came back. Sessions that live already are
+   * left alone, and those whose time is up by now stay dead. Rejects with LoadFailedError.
+   */
+  load(name: string): Promise<ResultOf<'SH_LOAD'>> {
+    return this.#pipeline.submit(LOAD, undefined, { name }, unchanged);
+  }
+
+  /** Writes a snapshot of all that is stored, so that the server can drop older parts of its log. */
+  snapshot(): Promise<ResultOf<'SV_SNAPSHOT'>> {
+    return this.#pipeline.submit(SNAPSHOT, undefined, {}, unchanged);
   }
 
   serverInfo(): Promise<ResultOf<'SV_INFO'>> {

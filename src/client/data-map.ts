@@ -1,6 +1,5 @@
 /**
- * The data commands: of a session (SH_...), or of the default map (KV_...), which every server has,
- * which needs no token and never expires.
+ * The data commands: of a session (SH_...), or of the default map (KV_...).
  *
  * Shape says which keys there are and what their values look like. The server does not check it.
  */

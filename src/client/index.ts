@@ -2,6 +2,7 @@
 export { connect, Client } from './client.js';
 export type { NewSessionOptions, OpenSessionOptions } from './client.js';
 export { DataMap } from './data-map.js';
+export { DefaultMap } from './default-map.js';
 export type { Found, KeyOf, Stored } from './data-map.js';
 export { Session } from './session.js';
 export type { SessionDescription } from './session.js';

@@ -6,11 +6,13 @@
 import type { CommandName } from '../protocol/catalogue.js';
 import { Client } from './client.js';
 import { DataMap } from './data-map.js';
+import { DefaultMap } from './default-map.js';
 import { Session } from './session.js';
 
 type MethodName =
   | `Client.${keyof Client & string}`
   | `Session.${Exclude<keyof Session, keyof DataMap> & string}`
+  | `DefaultMap.${Exclude<keyof DefaultMap, keyof DataMap> & string}`
   | `DataMap.${keyof DataMap & string}`;
 
 export const METHODS = {
@@ -23,6 +25,8 @@ export const METHODS = {
   SH_INFO_ALL: 'Client.infoAll',
   SH_TOUCH: 'Session.touch',
   SH_EXPIRE: 'Session.expire',
+  SH_SAVE: 'Client.save',
+  SH_LOAD: 'Client.load',
   SH_SET: 'DataMap.set',
   SH_ADD: 'DataMap.add',
   SH_GET: 'DataMap.getMany',
@@ -33,13 +37,17 @@ export const METHODS = {
   SH_COUNT: 'DataMap.count',
   SH_CLEAR: 'DataMap.clear',
   SH_CLEAR_SET: 'DataMap.clearSet',
+  KV_SAVE: 'DefaultMap.save',
+  KV_LOAD: 'DefaultMap.load',
   SV_INFO: 'Client.serverInfo',
   SV_PING: 'Client.ping',
+  SV_SNAPSHOT: 'Client.snapshot',
 } as const satisfies Record<CommandName, MethodName>;
 
 const CLASSES: Readonly<Record<string, { readonly prototype: object }>> = {
   Client,
   DataMap,
+  DefaultMap,
   Session,
 };
 

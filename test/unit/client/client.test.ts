@@ -1,7 +1,12 @@
 import { inspect } from 'node:util';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { connect, type Client } from '../../../src/client/client.js';
-import { ConnectError, MalformedReplyError, NameTakenError } from '../../../src/client/errors.js';
+import {
+  ConnectError,
+  LoadFailedError,
+  MalformedReplyError,
+  NameTakenError,
+} from '../../../src/client/errors.js';
 import type { Session } from '../../../src/client/session.js';
 import { endOfTick, FakeNetwork, TOKEN, TOKEN_BYTES, type SentCommand } from './fake-network.js';
 
@@ -127,6 +132,46 @@ describe('Client', () => {
       result: info,
     });
     expect((await exchange((client) => client.ping(), null)).sent.op).toBe(129);
+  });
+
+  test('saves all sessions or some, loads them, and takes snapshots', async () => {
+    const saved = { name: 'a', duration: 3 };
+    expect(await exchange((client) => client.save('a'), saved, 121)).toMatchObject({
+      sent: { op: 14, token: null, body: { name: 'a' } },
+      result: saved,
+    });
+    const some = await exchange((client) => client.save('a', [TOKEN]), saved, 121);
+    expect(some.sent.body).toEqual({ name: 'a', tkns: [TOKEN_BYTES] });
+    const loaded = { name: 'a', sessions: 1, keys: 2 };
+    expect(await exchange((client) => client.load('a'), loaded, 141)).toMatchObject({
+      sent: { op: 15, token: null, body: { name: 'a' } },
+      result: loaded,
+    });
+    const taken = { sessions: 1, keys: 2, duration: 3 };
+    expect(await exchange((client) => client.snapshot(), taken)).toMatchObject({
+      sent: { op: 133, body: null },
+      result: taken,
+    });
+  });
+
+  test('saves and loads the default map', async () => {
+    const saved = { name: 'a', duration: 3 };
+    expect(await exchange((client) => client.defaultMap.save('a'), saved, 121)).toMatchObject({
+      sent: { op: 78, token: null, body: { name: 'a' } },
+      result: saved,
+    });
+    const loaded = { name: 'a', sessions: 0, keys: 2, duration: 3 };
+    expect(await exchange((client) => client.defaultMap.load('a'), loaded, 141)).toMatchObject({
+      sent: { op: 79, token: null, body: { name: 'a' } },
+      result: loaded,
+    });
+  });
+
+  test('rejects a load that failed with what the server says of it', async () => {
+    const reply = { name: 'a', m: 'there is no complete set of this name' };
+    const failed = exchange((client) => client.load('a'), reply, 142);
+    await expect(failed).rejects.toThrow(LoadFailedError);
+    await expect(failed).rejects.toThrow(reply.m);
   });
 
   test('sends any command by its name', async () => {
