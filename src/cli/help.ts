@@ -12,12 +12,25 @@ import { sizeText, TEXT_LENGTH_MAX, valueText } from '../config/values.js';
 const COLUMNS_MAX = 100;
 const EXAMPLE: OptionName = 'maxInFlight';
 
+const PLACEHOLDERS = {
+  text: ' TEXT',
+  choice: ' WORD',
+  count: ' N',
+  bytes: ' SIZE',
+  seconds: ' S',
+  ratio: ' R',
+} as const;
+
 export const MAIN_HELP = `Sojourn, an in-memory session database.
 
 Usage: sojourn <command> [...]
 
   serve       start a server; sojourn serve --help lists its flags
   call        send one command to a server and print the reply
+  snapshot    have a running server write a snapshot of all it holds
+  check       read a data directory and say what is in it and whether it is whole
+  repair      make a damaged data directory usable again, losing as little as possible
+  inspect     print a file of a data directory as JSON lines
   reference   print a page of the documentation that is made from the code
 
   --help      this text; also after a command
@@ -34,6 +47,56 @@ Usage: sojourn call COMMAND ['{json body}'] [--tkn T] [--url ws://127.0.0.1:1987
   --url URL   where the server is                                     [default ws://127.0.0.1:1987]
 
 Exit code: 0 the status is ok, 1 it is not or the server cannot be reached, 2 bad usage.
+`;
+
+export const SNAPSHOT_HELP = `Has a running server write a snapshot of all that it holds, and waits until it is on the disk.
+Commands go on meanwhile. What is older than the snapshots kept is removed from the log.
+
+Usage: sojourn snapshot [--url ws://127.0.0.1:1987]
+
+  --url URL   where the server is                                     [default ws://127.0.0.1:1987]
+
+Exit code: 0 it is there, 1 it is not or the server cannot be reached, 2 bad usage.
+`;
+
+export const CHECK_HELP = `Reads a data directory and says what is in it and whether it is whole. Changes nothing.
+
+Usage: sojourn check DIRECTORY [--json]
+
+  DIRECTORY   what a server is given as --data-dir
+  --json      one JSON object instead of lines
+
+While a server runs on the directory, its newest entries may look torn, because they are being
+written.
+
+Exit code: 0 all is well, 1 something is damaged or cannot be read, 2 bad usage.
+`;
+
+export const REPAIR_HELP = `Makes a damaged data directory usable again, losing as little as possible.
+
+Usage: sojourn repair DIRECTORY [--dry-run]
+
+  DIRECTORY   what a server is given as --data-dir; no server may be running on it
+  --dry-run   say what would be done and lost, and change nothing
+
+First copies the whole directory to DIRECTORY.before-repair-<time>. Does nothing, and copies
+nothing, where nothing is damaged.
+
+Exit code: 0 it is usable now, or was already; 1 it is not; 2 bad usage. With --dry-run: 0 there
+is nothing to repair, 1 there is.
+`;
+
+export const INSPECT_HELP = `Prints a file of a data directory as JSON lines.
+
+Usage: sojourn inspect FILE
+
+  FILE        a log segment, a snapshot, a file of a saved set; of a secret only its header
+
+The first line is the file's header. Then, of a log, a line for each batch and one for each entry
+in it; of a snapshot or a saved set, a line for each chunk and one for each session in it.
+Sessions are named by their id, as SH_INFO gives it. Binary values are base64.
+
+Exit code: 0 all was read, 1 a part cannot be read (the last line says where and why), 2 bad usage.
 `;
 
 export const REFERENCE_HELP = `Prints a page of the documentation that is made from the code.
@@ -54,7 +117,7 @@ export function serveHelp(): string {
     const head = `  ${row.flag.padEnd(flagWidth)}  ${row.default.padEnd(defaultWidth)}  ${first}`;
     return [head, ...rest.map((line) => ' '.repeat(indent) + line)];
   });
-  return `Starts a server. Sessions are kept in memory only.
+  return `Starts a server. What was acknowledged survives in --data-dir, unless --memory is given.
 
 Usage: sojourn serve [flags]
 
@@ -79,7 +142,7 @@ function rowOf(name: OptionName): { flag: string; default: string; help: string 
 
 function placeholderOf(spec: OptionSpec): string {
   if (spec.kind === 'switch') return '';
-  return { text: ' TEXT', choice: ' WORD', count: ' N', bytes: ' SIZE', seconds: ' S' }[spec.kind];
+  return PLACEHOLDERS[spec.kind];
 }
 
 /** What an option may be, in a few characters: 1 to 64; auto, uws or ws. */

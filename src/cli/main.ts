@@ -4,7 +4,9 @@ import { ConfigError } from '../config/load.js';
 import { StartError } from '../server/port-probe.js';
 import { ThreadDeath } from '../server/thread.js';
 import { SERVER_VERSION } from '../server/version.js';
+import { StorageError } from '../storage/storage-error.js';
 import { call } from './call.js';
+import { check } from './check.js';
 import {
   EXIT_FAILED,
   EXIT_OK,
@@ -14,8 +16,11 @@ import {
   UsageError,
 } from './exit.js';
 import { MAIN_HELP } from './help.js';
+import { inspect } from './inspect.js';
 import { reference } from './reference-command.js';
+import { repair } from './repair.js';
 import { serve } from './serve.js';
+import { snapshot } from './snapshot.js';
 
 async function run(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
@@ -24,6 +29,14 @@ async function run(args: readonly string[]): Promise<number> {
       return await serve(rest);
     case 'call':
       return await call(rest);
+    case 'snapshot':
+      return await snapshot(rest);
+    case 'check':
+      return await check(rest);
+    case 'repair':
+      return repair(rest);
+    case 'inspect':
+      return await inspect(rest);
     case 'reference':
       return reference(rest);
     case '--version':
@@ -58,6 +71,7 @@ function report(error: unknown): number {
 function exitCodeOf(error: unknown): number | undefined {
   if (error instanceof UsageError) return EXIT_USAGE;
   if (error instanceof OperationError || error instanceof StartError) return EXIT_FAILED;
+  if (error instanceof StorageError) return EXIT_FAILED;
   if (error instanceof ThreadDeath) return EXIT_SOFTWARE;
   return undefined;
 }

@@ -6,7 +6,8 @@
 import { environmentNameOf, flagOf, OPTION_NAMES, specOf } from '../config/options.js';
 import { valueText } from '../config/values.js';
 import { STATUSES } from '../core/statuses.js';
-import { CATALOGUE, KV_OFFSET, type CommandSpec } from '../protocol/catalogue.js';
+import { CATALOGUE, KV_OFFSET } from '../protocol/catalogue.js';
+import type { CommandSpec } from '../protocol/command-rows.js';
 import type { Member, Members, ValueType } from '../protocol/value-types.js';
 import { limitsOf } from './help.js';
 
@@ -27,18 +28,31 @@ const TYPES: Readonly<Record<ValueType, string>> = {
   expiryState: 'all members of an expiry (`maxAge` only if set) and `remaining: seconds`',
 };
 
-const GROUPS = [
-  { title: 'Session life', prefix: 'SH_', isData: false },
-  { title: 'Session data', prefix: 'SH_', isData: true },
-  { title: 'Server', prefix: 'SV_', isData: false },
-] as const;
+type Row = readonly [name: string, spec: CommandSpec];
+
+const GROUPS: readonly { readonly title: string; readonly has: (row: Row) => boolean }[] = [
+  { title: 'Session life', has: (row) => !isServer(row) && !isData(row) && !isSaving(row) },
+  { title: 'Session data', has: isData },
+  { title: 'Saving and loading', has: (row) => !isServer(row) && isSaving(row) },
+  { title: 'Server', has: isServer },
+];
+
+function isServer([name]: Row): boolean {
+  return name.startsWith('SV_');
+}
+
+function isData([, spec]: Row): boolean {
+  return spec.onDefaultMap;
+}
+
+function isSaving([, spec]: Row): boolean {
+  return spec.place === 'main';
+}
 
 export function commandsPage(): string {
-  const groups = GROUPS.map(({ title, prefix, isData }) => {
-    const commands = Object.entries(CATALOGUE).filter(
-      ([name, spec]) => name.startsWith(prefix) && spec.onDefaultMap === isData,
-    );
-    return `### ${title}\n\n${commandTable(commands, isData)}`;
+  const groups = GROUPS.map(({ title, has }) => {
+    const commands = Object.entries(CATALOGUE).filter(has);
+    return `### ${title}\n\n${commandTable(commands, commands.every(isData))}`;
   });
   return `# Commands
 
@@ -52,9 +66,10 @@ uses. Both dialects know the same commands with the same parameters, results and
 
 A \`?\` marks a member that may be absent. Members that a command does not know are ignored. All
 \`SH_\` commands need the token of a session, except those that start, open, count or look for
-sessions: \`SH_NEW\`, \`SH_OPEN\`, \`SH_END_ALL\`, \`SH_EXISTS\`, \`SH_INFO_ALL\`. A \`KV_\` command
-is the \`SH_\` command of the same name on the default map, its op ${KV_OFFSET} higher; it needs no
-token. With a token it means the \`SH_\` command.
+sessions: \`SH_NEW\`, \`SH_OPEN\`, \`SH_END_ALL\`, \`SH_EXISTS\`, \`SH_INFO_ALL\`, \`SH_SAVE\`,
+\`SH_LOAD\`. A \`KV_\` command that reads or writes data is the \`SH_\` command of the same name on
+the default map, its op ${KV_OFFSET} higher; it needs no token. With a token it means the \`SH_\`
+command.
 
 ${groups.join('\n\n')}
 
@@ -109,10 +124,10 @@ const EXPIRY_MEMBERS = [
   ['maxAge', 'seconds', 'none', 'time after its creation at which the session ends, whatever else'],
 ] as const;
 
-function commandTable(commands: readonly [string, CommandSpec][], isData: boolean): string {
+function commandTable(commands: readonly Row[], areData: boolean): string {
   const head = ['op', 'command', 'body', 'result', 'own statuses', 'notes'];
   const rows = commands.map(([name, spec]) => {
-    const notes = isData ? `${spec.summary} (${spec.access})` : spec.summary;
+    const notes = areData ? `${spec.summary} (${spec.access})` : spec.summary;
     const row = [
       String(spec.op),
       code(name),
@@ -121,10 +136,10 @@ function commandTable(commands: readonly [string, CommandSpec][], isData: boolea
       spec.statuses.length === 0 ? '-' : spec.statuses.join(', '),
       notes,
     ];
-    if (isData) row.splice(1, 0, String(spec.op + KV_OFFSET));
+    if (areData) row.splice(1, 0, String(spec.op + KV_OFFSET));
     return row;
   });
-  if (isData) head.splice(1, 0, 'KV op');
+  if (areData) head.splice(1, 0, 'KV op');
   return table(head, rows);
 }
 
@@ -166,7 +181,11 @@ ${table(['flag', 'environment', 'file', 'default', 'limits', 'meaning'], rows)}
   that there are no more busy threads than cores where that is possible.
 - Unknown flags, unknown \`SOJOURN_\` variables, unknown members of the file and values out of their
   limits are reported all at once, and the server does not start (exit code 2). A file that cannot be
-  read, or an address that cannot be had, is exit code 1.
+  read, an address that cannot be had, or a data directory that cannot be used (in use by another
+  server, damaged, not writable) is exit code 1.
+- \`--data-dir\` is relative to the working directory. \`--fsync always\` loses nothing that was
+  acknowledged; \`everysec\` at most about a second, and only if the machine goes down; \`no\` what the
+  system has not written by then, and only if the machine goes down. A clean stop loses nothing.
 - Kubernetes adds variables such as \`SOJOURN_PORT=tcp://...\` and \`SOJOURN_SERVICE_HOST\` to the pods
   beside a service named \`sojourn\`. Switch them off with \`enableServiceLinks: false\`, or give the
   service another name.
