@@ -21,8 +21,9 @@ const ROOT = resolve(import.meta.dirname, '..');
 const textOf = (path: string): string => readFileSync(resolve(ROOT, path), 'utf8');
 
 const NAMES = Object.keys(CATALOGUE) as CommandName[];
-const SHARD_NAMES = NAMES.filter((name) => CATALOGUE[name].place !== 'io');
 const IO_NAMES = NAMES.filter((name) => CATALOGUE[name].place === 'io');
+const MAIN_NAMES = NAMES.filter((name) => CATALOGUE[name].place === 'main');
+const SHARD_NAMES = NAMES.filter((name) => !IO_NAMES.includes(name) && !MAIN_NAMES.includes(name));
 
 /** SH_CLEAR_SET -> clear-set */
 function fileOf(name: CommandName): string {
@@ -87,6 +88,12 @@ describe('each command', () => {
     expect(tests.some((file) => textOf(`test/unit/io/${file}`).includes(name))).toBe(true);
   });
 
+  test.each(MAIN_NAMES)('%s is answered by main, and tested on the way there', (name) => {
+    expect(commandByOp[CATALOGUE[name].op]).toBeUndefined();
+    expect(textOf('src/config/main-call.ts')).toContain(`'${name}'`);
+    expect(textOf('test/unit/io/main-road.test.ts')).toContain(`'${name}'`);
+  });
+
   test.each(NAMES)('%s has a method in the SDK', (name) => {
     expect(METHODS).toHaveProperty(name);
     expect(methodOf(name)).toBeTypeOf('function');
@@ -111,7 +118,7 @@ describe('nothing is left over', () => {
 
   test("in the shard's table", () => {
     const ops = [...commandByOp.keys()].filter((op) => commandByOp[op] !== undefined);
-    const known = COMMAND_ENTRIES.filter((entry) => entry.spec.place !== 'io');
+    const known = COMMAND_ENTRIES.filter((entry) => SHARD_NAMES.includes(entry.command));
     expect(ops).toEqual(known.map((entry) => entry.op).sort((a, b) => a - b));
   });
 

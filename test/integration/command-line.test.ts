@@ -83,7 +83,7 @@ describe('sojourn serve with settings that are wrong', () => {
     ['a host of another machine', ['--host', '192.0.2.1'], 'no address of this machine'],
     ['a host without an address', ['--host', 'no-such-host.invalid'], 'has no address'],
   ])('says in one line, exit code 1, that it cannot start with %s', async (_, flags, text) => {
-    const run = await runCommandLine(['serve', '--port', '0', ...flags]);
+    const run = await runCommandLine(['serve', '--memory', '--port', '0', ...flags]);
     expect(run).toMatchObject({ code: 1, stdout: '' });
     expect(linesOf(run.stderr)).toHaveLength(1);
     expect(run.stderr).toContain(text);
@@ -95,7 +95,8 @@ describe('sojourn serve with settings that are wrong', () => {
       const taken = createServer().listen(0, '127.0.0.1');
       await new Promise((resolve) => taken.once('listening', resolve));
       const port = String((taken.address() as AddressInfo).port);
-      const run = await runCommandLine(['serve', '--port', port, '--io-threads', ioThreads]);
+      const flags = ['--memory', '--port', port, '--io-threads', ioThreads];
+      const run = await runCommandLine(['serve', ...flags]);
       await new Promise((resolve) => taken.close(resolve));
       expect(run).toEqual({
         code: 1,

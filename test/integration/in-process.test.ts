@@ -21,7 +21,7 @@ async function start(
   const clock = new SharedManualClock();
   clock.set(NOW_MS);
   const server = await startServer({
-    config: { ...DEFAULT_CONFIG, port: 0, ...settings },
+    config: { ...DEFAULT_CONFIG, port: 0, memory: true, ...settings },
     clock: { kind: 'manual', shared: clock.shared },
   });
   running.push(server);

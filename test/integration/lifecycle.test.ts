@@ -58,7 +58,7 @@ describe('sojourn serve', () => {
       url: server.url,
       shards: 2,
       ioThreads: 1,
-      changed: { port: '0', shards: '2', maxInFlight: '7', maxPayload: '2MiB' },
+      changed: { port: '0', memory: 'true', shards: '2', maxInFlight: '7', maxPayload: '2MiB' },
     });
     expect(line['transport']).toMatch(/^(uws|ws)$/);
     expect(line['msg']).toMatch(/memory only/);
@@ -167,7 +167,7 @@ describe('the death of a thread', () => {
       }
       const entry = join(folder, 'workers', `${kind}.js`);
       writeFileSync(entry, text.replace('REAL', readFileSync(entry, 'utf8')));
-      const args = [join(folder, 'src/cli/main.js'), 'serve', '--port', '0'];
+      const args = [join(folder, 'src/cli/main.js'), 'serve', '--memory', '--port', '0'];
       const run = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 });
       return { code: run.status ?? -1, stderr: run.stderr };
     } finally {
