@@ -83,6 +83,7 @@ class EndToEnd {
       await this.#each((generator, index) =>
         generator.order({
           type: 'prepare',
+          name: target,
           target,
           port: server.port,
           connections: shareOf(connections, generators, index),
@@ -120,7 +121,9 @@ class EndToEnd {
   async verify(): Promise<void> {
     for (const target of this.#options.targets) {
       if (target === 'echo') continue;
-      const reports = await this.#each((generator) => generator.order({ type: 'verify', target }));
+      const reports = await this.#each((generator) =>
+        generator.order({ type: 'verify', name: target }),
+      );
       const problems = reports.flatMap((report) => report.problems);
       if (problems.length > 0)
         throw new Error(`${target} answers wrongly:\n${problems.join('\n')}`);
@@ -136,7 +139,7 @@ class EndToEnd {
     const reports = await this.#each((generator, index) =>
       generator.order({
         type: 'run',
-        target,
+        name: target,
         operation,
         shape,
         warmSeconds: seconds * WARM_PART,
@@ -155,7 +158,7 @@ class EndToEnd {
 }
 
 /** Part number `index` of `total` things divided as evenly as they go; at least 1. */
-function shareOf(total: number, parts: number, index: number): number {
+export function shareOf(total: number, parts: number, index: number): number {
   return Math.max(1, Math.floor(total / parts) + (index < total % parts ? 1 : 0));
 }
 

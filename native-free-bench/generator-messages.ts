@@ -9,6 +9,8 @@ export type TargetKind = (typeof TARGET_KINDS)[number];
 export type GeneratorOrder =
   | {
       readonly type: 'prepare';
+      /** Of the server, in the orders that follow: several of one kind may be under test. */
+      readonly name: string;
       readonly target: TargetKind;
       readonly port: number;
       readonly connections: number;
@@ -16,7 +18,7 @@ export type GeneratorOrder =
     }
   | {
       readonly type: 'run';
-      readonly target: TargetKind;
+      readonly name: string;
       readonly operation: Operation;
       readonly shape: LoadShape;
       readonly warmSeconds: number;
@@ -24,7 +26,7 @@ export type GeneratorOrder =
       /** See WindowOptions. */
       readonly pid: number | undefined;
     }
-  | { readonly type: 'verify'; readonly target: TargetKind };
+  | { readonly type: 'verify'; readonly name: string };
 
 /** A WindowResult that can cross to another process: its histogram as base64. */
 export interface RunReport {

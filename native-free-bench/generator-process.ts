@@ -27,7 +27,7 @@ export class GeneratorProcess {
       this.#child.once('exit', onExit);
       this.#child.once('message', (report: GeneratorReport) => {
         this.#child.off('exit', onExit);
-        if (report.type === 'failed') reject(new Error(`${order.target}: ${report.reason}`));
+        if (report.type === 'failed') reject(new Error(`${order.name}: ${report.reason}`));
         else resolve(report as Report<ReportTypes[Type]>);
       });
       this.#child.send(order);

@@ -3,7 +3,7 @@ import { randomFillSync } from 'node:crypto';
 import { encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import { Caller } from './caller.js';
 import { fill } from './fill.js';
-import type { GeneratorOrder, GeneratorReport, TargetKind } from './generator-messages.js';
+import type { GeneratorOrder, GeneratorReport } from './generator-messages.js';
 import { Load } from './load.js';
 import { KEY_COUNT, TOKEN_BYTES, valueText, type Operation, type Protocol } from './protocol.js';
 import { protocolOf } from './servers.js';
@@ -85,15 +85,15 @@ class Target {
   }
 }
 
-const targets = new Map<TargetKind, Target>();
+const targets = new Map<string, Target>();
 
 async function execute(order: GeneratorOrder): Promise<GeneratorReport> {
   if (order.type === 'prepare') {
-    targets.set(order.target, await Target.prepare(order));
+    targets.set(order.name, await Target.prepare(order));
     return { type: 'prepared' };
   }
-  const target = targets.get(order.target);
-  if (target === undefined) throw new Error(`${order.target} is not prepared`);
+  const target = targets.get(order.name);
+  if (target === undefined) throw new Error(`${order.name} is not prepared`);
   return order.type === 'run' ? target.run(order) : target.verify();
 }
 

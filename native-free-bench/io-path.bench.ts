@@ -7,6 +7,8 @@ import { OPTIONS, type Config } from '../src/config/options.js';
 import { ByteSpace, copyBytes } from '../src/core/copy.js';
 import { allocateCounters, IO_COUNTERS } from '../src/core/counters.js';
 import { ConnectionTable, type Connection } from '../src/io/connection.js';
+import { MainRequestReader } from '../src/io/main-request.js';
+import { MainRoad } from '../src/io/main-road.js';
 import { Outgoing } from '../src/io/outgoing.js';
 import { ReplyPump } from '../src/io/reply-pump.js';
 import { Router } from '../src/io/router.js';
@@ -110,7 +112,14 @@ class IoPath {
       serverVersion: '',
       shards: 1,
     });
-    this.#router = new Router(this.#traffic, new Tokens(new Uint8Array(SECRET_BYTES)), server);
+    const tokens = new Tokens(new Uint8Array(SECRET_BYTES));
+    this.#router = new Router({
+      traffic: this.#traffic,
+      tokens,
+      server,
+      mainRoad: new MainRoad(() => undefined),
+      mainRequests: new MainRequestReader(tokens, { itemsMax: 1, hasDataDirectory: false }),
+    });
     this.#pump = new ReplyPump(this.#traffic);
     this.#connections = Array.from({ length: CONNECTIONS }, () =>
       this.#traffic.connections.open(SINK),

@@ -21,7 +21,7 @@ import { Admission } from '../src/shard/admission.js';
 import { Dispatcher } from '../src/shard/dispatch.js';
 import { RingSink } from '../src/shard/ring-sink.js';
 import { ShardCounters } from '../src/shard/shard-counters.js';
-import { ShardLoop } from '../src/shard/shard-loop.js';
+import { REQUESTS_PER_TURN_MAX, ShardLoop } from '../src/shard/shard-loop.js';
 import { type SessionObserver, ShardState } from '../src/state/shard-state.js';
 
 const RING_BYTES = 1024 * 1024;
@@ -87,6 +87,7 @@ export class LocalShard {
       }),
       states: [state],
       counters,
+      requestsPerTurnMax: REQUESTS_PER_TURN_MAX,
       spins: 0,
       isStopped: () => false,
       onIdle: () => undefined,

@@ -1,16 +1,22 @@
 /** Entry point of `npm run bench`: runs one bench and stops all that it started. */
 import { Output, type Bench } from './bench.js';
+import { durability } from './durability.bench.js';
 import { endToEnd } from './end-to-end.bench.js';
 import { engine } from './engine.bench.js';
 import { expiry } from './expiry.bench.js';
 import { ioPath } from './io-path.bench.js';
 import { layout } from './layout.bench.js';
 import { memory } from './memory.bench.js';
+import { recovery } from './recovery.bench.js';
 import { ring } from './ring.bench.js';
+import { snapshot } from './snapshot.bench.js';
 import { helpText, parseOptions, type BenchOptions } from './options.js';
 import { killAll, stopAll } from './processes.js';
 
-const BENCHES: readonly Bench[] = [endToEnd, memory, expiry, engine, ioPath, layout, ring];
+const BENCHES: readonly Bench[] = [
+  ...[endToEnd, memory, expiry, engine, ioPath, layout, ring],
+  ...[durability, recovery, snapshot],
+];
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;

@@ -171,4 +171,5 @@ export const nativeProtocol: Protocol = {
   countLive: () => withoutBody(CATALOGUE.SH_INFO_ALL.op),
   liveFrom: (reply) => Number(decoded(reply)[2]?.['totalSessions']),
   endAll: () => withoutBody(CATALOGUE.SH_END_ALL.op),
+  snapshot: () => withoutBody(CATALOGUE.SV_SNAPSHOT.op),
 };

@@ -20,9 +20,15 @@ export interface RunningServer {
   readonly pid: number;
   /** The first group of readyLine; NaN if it has none. */
   readonly port: number;
+  /** What it has written lately, to standard output and standard error. */
+  output(): string;
+  /** By SIGTERM, unless told otherwise. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 const children = new Set<ChildProcess>();
+/** Those that end because they were told to. */
+const stopping = new WeakSet<ChildProcess>();
 let isStopping = false;
 
 export async function startServer(options: StartOptions): Promise<RunningServer> {
@@ -45,7 +51,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     child.on('error', (error) => fail(error.message));
     child.on('exit', (code, signal) => {
       children.delete(child);
-      if (isReady && !isStopping)
+      if (isReady && !isStopping && !stopping.has(child))
         console.error(`${options.name} ended: ${code ?? signal}\n${errors}`);
       fail(`ended before it was ready: ${code ?? signal}`);
     });
@@ -55,7 +61,12 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       if (ready === null || child.pid === undefined) return;
       clearTimeout(timer);
       isReady = true;
-      resolve({ pid: child.pid, port: Number(ready[1]) });
+      resolve({
+        pid: child.pid,
+        port: Number(ready[1]),
+        output: () => output + errors,
+        stop: (signal) => stop(child, signal),
+      });
     });
   });
 }
@@ -71,17 +82,18 @@ export function startScript(script: URL): ChildProcess {
 /** Ends all that runs, politely at first, and waits for it. */
 export async function stopAll(): Promise<void> {
   isStopping = true;
-  await Promise.all([...children].map(stop));
+  await Promise.all([...children].map((child) => stop(child)));
 }
 
-function stop(child: ChildProcess): Promise<void> {
+function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  stopping.add(child);
   return new Promise((resolve) => {
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
     child.once('exit', () => {
       clearTimeout(timer);
       resolve();
     });
-    child.kill('SIGTERM');
+    child.kill(signal);
   });
 }
 

@@ -41,6 +41,8 @@ export interface Protocol {
   countLive(): Buffer;
   liveFrom(reply: Buffer): number;
   endAll(): Buffer;
+  /** Writes all data to disk as one snapshot; answered once it is there. */
+  snapshot(): Buffer;
 }
 
 export const TOKEN_BYTES = 24;

@@ -97,4 +97,5 @@ export const redisProtocol: Protocol = {
   countLive: () => command('DBSIZE'),
   liveFrom: (reply) => Number(firstLine(reply)),
   endAll: () => command('FLUSHALL'),
+  snapshot: () => command('SAVE'),
 };

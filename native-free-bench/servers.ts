@@ -13,12 +13,21 @@ const REDIS = 'redis-server';
 
 const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 
-/** @param flags passed on to `sojourn serve`. */
-export function startSojourn(flags: readonly string[]): Promise<RunningServer> {
+const VOLATILE_SOJOURN = ['--memory'];
+const VOLATILE_REDIS = ['--save', '', '--appendonly', 'no'];
+
+/**
+ * @param flags passed on to `sojourn serve`.
+ * @param storage flags that say where its data goes.
+ */
+export function startSojourn(
+  flags: readonly string[],
+  storage: readonly string[] = VOLATILE_SOJOURN,
+): Promise<RunningServer> {
   return startServer({
     name: 'sojourn',
     command: process.execPath,
-    args: [pathOf('../src/cli/main.js'), 'serve', '--memory', '--port', '0', ...flags],
+    args: [pathOf('../src/cli/main.js'), 'serve', '--port', '0', ...storage, ...flags],
     readyLine: /^sojourn ready ws:\/\/[^\n]*:(\d+)[^\n]*\n/m,
   });
 }
@@ -32,17 +41,21 @@ export function startEcho(): Promise<RunningServer> {
   });
 }
 
-/** Redis without persistence. The port is chosen here, because Redis cannot choose one. */
-export async function startRedis(): Promise<RunningServer> {
+/**
+ * Redis without persistence, unless told otherwise. The port is chosen here, because Redis cannot
+ * choose one.
+ */
+export async function startRedis(
+  storage: readonly string[] = VOLATILE_REDIS,
+): Promise<RunningServer> {
   const port = await freePort();
-  const volatileOnly = ['--save', '', '--appendonly', 'no'];
-  const { pid } = await startServer({
+  const server = await startServer({
     name: 'redis',
     command: REDIS,
-    args: ['--port', String(port), '--bind', '127.0.0.1', ...volatileOnly],
+    args: ['--port', String(port), '--bind', '127.0.0.1', ...storage],
     readyLine: /Ready to accept connections/,
   });
-  return { pid, port };
+  return { ...server, port };
 }
 
 export function startTarget(

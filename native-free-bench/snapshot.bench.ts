@@ -1,0 +1,129 @@
+/**
+ * What a running snapshot does to commands: latencies at about half of what the server can take,
+ * in windows without and with a snapshot, by turns. The goal is a p99 at most twice as long.
+ */
+import { randomFillSync } from 'node:crypto';
+import { benchDirectory } from './bench-directory.js';
+import type { Bench, Output } from './bench.js';
+import { Caller } from './caller.js';
+import { fill } from './fill.js';
+import { delay, Load } from './load.js';
+import { nativeProtocol } from './native-protocol.js';
+import type { BenchOptions } from './options.js';
+import { PacedLoad, type PacedResult } from './paced-load.js';
+import { TOKEN_BYTES, type Operation } from './protocol.js';
+import { startSojourn } from './servers.js';
+import { median, summaryOf } from './statistics.js';
+import { compact, tableOf } from './table.js';
+import { buildTape } from './tape.js';
+
+const SESSIONS = 1_000_000;
+const SESSION_SECONDS = 36_000;
+const SHAPE = { name: '16 in flight', messagesInFlight: 16, commandsPerMessage: 1 };
+const LOAD_PART = 0.5;
+/** None comes by itself: only those that are asked for. */
+const STORAGE = ['--snapshot-min-bytes', '64GiB'];
+
+interface Windows {
+  readonly name: 'without' | 'with';
+  readonly results: PacedResult[];
+}
+
+export const snapshot: Bench = {
+  name: 'snapshot',
+  summary: 'latency at half load with and without a snapshot under way',
+
+  async run(options, output) {
+    const sessions = options.sessions === 0 ? SESSIONS : options.sessions;
+    const storage = ['--data-dir', benchDirectory(), ...STORAGE];
+    const { port } = await startSojourn(options.serverFlags, storage);
+    const tokens = randomFillSync(Buffer.alloc(sessions * TOKEN_BYTES));
+    const protocol = nativeProtocol;
+    await fill({ port, protocol, sessions, tokens, secondsOf: () => SESSION_SECONDS });
+    output.progress('filled');
+    const fullPerSecond = await fullLoad(port, tokens, options);
+    const perSecond = fullPerSecond * LOAD_PART;
+    output.progress(`full load ${compact(fullPerSecond)}/s, measured at ${compact(perSecond)}/s`);
+
+    const load = await PacedLoad.open(port, tokens, options.connections);
+    const caller = await Caller.open(port, protocol);
+    const windows: readonly Windows[] = [
+      { name: 'without', results: [] },
+      { name: 'with', results: [] },
+    ];
+    await load.run({ perSecond, until: delay(options.seconds * 1_000) });
+    for (let round = 0; round < options.rounds; round += 1) {
+      for (const { name, results } of windows) {
+        const until =
+          name === 'with' ? caller.call(protocol.snapshot()) : delay(options.seconds * 1_000);
+        results.push(await load.run({ perSecond, until }));
+      }
+      output.progress(`round ${round + 1} of ${options.rounds}`);
+    }
+    load.close();
+    caller.close();
+    report(windows, { sessions, perSecond, fullPerSecond }, options, output);
+  },
+};
+
+/** Commands per second, reads and writes in equal parts, in a closed loop. */
+async function fullLoad(port: number, tokens: Buffer, options: BenchOptions): Promise<number> {
+  const load = await Load.open(port, nativeProtocol, options.connections);
+  const rateOf = async (operation: Operation): Promise<number> => {
+    const tape = buildTape({ protocol: nativeProtocol, operation, perMessage: 1, tokens });
+    const { seconds } = options;
+    const window = { warmSeconds: seconds / 2, seconds, pid: undefined };
+    const result = await load.run(SHAPE, tape, window);
+    return result.commands / result.seconds;
+  };
+  const [get, set] = [await rateOf('get'), await rateOf('set')];
+  load.close();
+  return 2 / (1 / get + 1 / set);
+}
+
+interface Conditions {
+  readonly sessions: number;
+  readonly perSecond: number;
+  readonly fullPerSecond: number;
+}
+
+function report(
+  windows: readonly Windows[],
+  { sessions, perSecond, fullPerSecond }: Conditions,
+  options: BenchOptions,
+  output: Output,
+): void {
+  output.heading(
+    'snapshot',
+    `${sessions} sessions, ${options.connections} connections, half reads and half writes, ` +
+      `${compact(perSecond)} commands/s of ${compact(fullPerSecond)}; medians of ${options.rounds}`,
+  );
+  const usAt = (results: readonly PacedResult[], percentile: number): number[] =>
+    results.map(({ latencyUs }) => latencyUs.getValueAtPercentile(percentile));
+  const cell = (values: readonly number[]): string => median(values).toFixed(0);
+  output.text(
+    tableOf([
+      ['a snapshot', 'p50 µs', 'p99 µs', 'p99.9 µs', 'max µs', 'window s', 'generator held up ms'],
+      ...windows.map(({ name, results }) => [
+        name,
+        ...[50, 99, 99.9, 100].map((percentile) => cell(usAt(results, percentile))),
+        median(results.map(({ seconds }) => seconds)).toFixed(2),
+        median(results.map(({ generatorLagMs }) => generatorLagMs)).toFixed(1),
+      ]),
+    ]),
+  );
+  const p99s = windows.map(({ results }) => median(usAt(results, 99)));
+  output.text(`p99 with / without: ${(p99s[1]! / p99s[0]!).toFixed(2)} (at most 2)`);
+  for (const { name, results } of windows) {
+    output.result('snapshot', {
+      snapshot: name,
+      sessions,
+      perSecond,
+      p50Us: summaryOf(usAt(results, 50)),
+      p99Us: summaryOf(usAt(results, 99)),
+      maxUs: summaryOf(usAt(results, 100)),
+      seconds: summaryOf(results.map(({ seconds }) => seconds)),
+      serverFlags: options.serverFlags,
+    });
+  }
+}
