@@ -93,6 +93,11 @@ export class Arena {
     return this.#memory.spaces[pointer >>> CELL_BITS]!;
   }
 
+  /** The same bytes as words. */
+  wordsOf(pointer: number): Int32Array {
+    return this.#memory.words[pointer >>> CELL_BITS]!;
+  }
+
   payloadAt(pointer: number): number {
     return (
       (pointer & CELL_MASK) * this.#poolOf(pointer >>> CELL_BITS).cellBytes + BLOCK_HEADER_BYTES

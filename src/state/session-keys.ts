@@ -228,6 +228,24 @@ export class SessionKeys {
     this.#addCount(row, count);
   }
 
+  /**
+   * Makes the small record of a row that has none, from words that are its bytes. The row's pointer
+   * and count are the caller's to set.
+   *
+   * @returns the record.
+   */
+  newRecord(row: number, count: number, from: Int32Array, wordAt: number, bytes: number): number {
+    const record = this.#arena.allocate(bytes, (row << 2) | OWNER_SESSION);
+    assert(record !== NIL, 'out of pages');
+    const to = this.#arena.wordsOf(record);
+    const at = this.#arena.payloadAt(record) >>> 2;
+    // Cells are whole words, so the last one may be filled up.
+    const words = (bytes + 3) >>> 2;
+    for (let word = 0; word < words; word += 1) to[at + word] = from[wordAt + word]!;
+    this.#control[STATE_WORD + KEYS_STATE_WORD]! += count;
+    return record;
+  }
+
   /** Says that about so many bytes of new pairs follow, so that a record is placed once. */
   reserve(row: number, pairsBytes: number): void {
     const pointer = this.#rows.pointerOf(row);

@@ -149,6 +149,11 @@ export class SessionRows {
     return this.pool.words[row >>> ROWS_SHIFT]!;
   }
 
+  /** As wordsOf(), from doubleAtOf(row) on. */
+  doublesOf(row: number): Float64Array {
+    return this.pool.doubles[row >>> ROWS_SHIFT]!;
+  }
+
   word(row: number, word: number): number {
     return this.pool.words[row >>> ROWS_SHIFT]![((row & ROWS_MASK) << ROW_WORDS_SHIFT) + word]!;
   }
@@ -246,4 +251,8 @@ export class SessionRows {
 
 export function wordAtOf(row: number): number {
   return (row & ROWS_MASK) << ROW_WORDS_SHIFT;
+}
+
+export function doubleAtOf(row: number): number {
+  return (row & ROWS_MASK) << ROW_DOUBLES_SHIFT;
 }

@@ -23,6 +23,9 @@ import { DamagedFileError } from './storage-error.js';
 /** A chunk may be as large as its largest session; more than this is none. */
 const RAW_BYTES_MAX = 1024 * 1024 * 1024;
 
+/** What zlib takes for its output at least. */
+const CHUNK_SIZE_MIN = 64;
+
 /** Entries in [at, end) of the space. Valid until the next call of next(). */
 export interface SnapshotChunk {
   readonly space: ByteSpace;
@@ -149,7 +152,9 @@ export class SnapshotReader {
   #inflate(offset: number, stored: Uint8Array, rawBytes: number): ByteSpace {
     let raw: Uint8Array | undefined;
     try {
-      raw = inflateRawSync(stored, { maxOutputLength: Math.max(1, rawBytes) });
+      // One piece of the right size: zlib's own pieces of 16 KiB would be put together afterwards.
+      const bytes = Math.max(CHUNK_SIZE_MIN, rawBytes);
+      raw = inflateRawSync(stored, { maxOutputLength: bytes, chunkSize: bytes });
     } catch {
       // Told below: what zlib says of it helps nobody.
     }
