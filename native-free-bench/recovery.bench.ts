@@ -38,7 +38,7 @@ interface Target {
 /** What a server says of its loading, in milliseconds. */
 const REPORTED: Readonly<Record<SessionServer, (output: string) => number>> = {
   redis: (output) => Number(/DB loaded from disk: ([\d.]+) seconds/.exec(output)?.[1]) * 1_000,
-  sojourn: (output) => Number(/"recoveryMs":([\d.]+)/.exec(output)?.[1]),
+  sojourn: (output) => Number(/"recovered":\{[^}]*"durationMs":([\d.]+)/.exec(output)?.[1]),
 };
 
 export const recovery: Bench = {
@@ -122,7 +122,10 @@ async function measure(target: Target, sessions: number): Promise<void> {
   target.readyMs.push(performance.now() - startedMs);
   if (live !== sessions) throw new Error(`${target.kind} has ${live} sessions of ${sessions}`);
   caller.close();
-  target.reportedMs.push(REPORTED[target.kind](server.output()));
+  const reportedMs = REPORTED[target.kind](server.output());
+  if (!Number.isFinite(reportedMs))
+    throw new Error(`${target.kind} does not say how long it loads`);
+  target.reportedMs.push(reportedMs);
   await server.stop();
 }
 

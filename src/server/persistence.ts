@@ -20,6 +20,9 @@ import { ShardChannel } from './shard-channel.js';
 import { Snapshots } from './snapshots.js';
 import type { ServerThread } from './thread.js';
 
+/** From the recovery's end to the start of the job pool, unless there is a job before. */
+const PREPARE_MS = 1_000;
+
 export interface PersistenceParts {
   readonly config: Config;
   readonly directory: DataDirectory;
@@ -39,6 +42,7 @@ export class Persistence {
   readonly #recovery: RecoveryWait;
   readonly #keeper: DurabilityKeeper;
   readonly #jobs = new Jobs();
+  #prepareTimer: NodeJS.Timeout | undefined;
 
   /** Make it in the same step as the threads: their reports must find it. */
   constructor(parts: PersistenceParts) {
@@ -75,6 +79,8 @@ export class Persistence {
     const { loadName } = this.#parts.config;
     if (loadName !== '') await this.#load(loadName);
     this.snapshots.start();
+    this.#prepareTimer = setTimeout(() => this.#jobs.prepare(), PREPARE_MS);
+    this.#prepareTimer.unref();
     return figures;
   }
 
@@ -85,6 +91,7 @@ export class Persistence {
 
   /** After the shards have ended. Rejects if the last of the log could not be synced. */
   async close(): Promise<void> {
+    clearTimeout(this.#prepareTimer);
     await this.#jobs.stop();
     await this.#keeper.stop();
   }
