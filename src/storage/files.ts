@@ -24,8 +24,10 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { codeOf } from './storage-error.js';
 
 /** create: a new file, to read and write; EEXIST if the name is taken. write: an existing one. */
@@ -169,7 +171,16 @@ export class NodeFiles implements Files {
   }
 
   makeDirectory(path: string): void {
-    mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+    try {
+      mkdirSync(path, { mode: FOLDER_MODE });
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST' && statSync(path).isDirectory()) return;
+      // Not the system's own recursion: where it cannot make a folder, below /proc, it never ends.
+      const parent = dirname(path);
+      if (codeOf(error) !== 'ENOENT' || this.exists(parent)) throw error;
+      this.makeDirectory(parent);
+      mkdirSync(path, { mode: FOLDER_MODE });
+    }
   }
 
   exists(path: string): boolean {

@@ -113,6 +113,16 @@ describe('NodeFiles', () => {
     expect(modes).toEqual([0o700, 0o700, 0o600]);
   });
 
+  test('says where no folder can be made, also where the system tries for ever', () => {
+    const files = new NodeFiles();
+    const file = join(folder, 'file');
+    files.close(files.open(file, 'create'));
+    expect(() => files.makeDirectory(file)).toThrow('EEXIST');
+    expect(() => files.makeDirectory(join(file, 'x', 'y'))).toThrow('ENOTDIR');
+    if (process.platform !== 'linux') return;
+    expect(() => files.makeDirectory('/proc/sojourn/data')).toThrow('ENOENT');
+  });
+
   test('opens no symbolic link, but lives in a folder that is reached through one', () => {
     const files = new NodeFiles();
     writeFileSync(join(folder, 'target'), 'x');
