@@ -49,8 +49,11 @@ export interface WalkChunk {
   readonly type: 'chunk';
   readonly id: number;
   readonly logStart: LogStart;
-  /** SESSION entries, the default map's among them; transferred. */
-  readonly bytes: ArrayBuffer;
+  /**
+   * SESSION entries, the default map's among them. Shared memory, which is the receiver's until it
+   * counts the chunk as done.
+   */
+  readonly bytes: Uint8Array;
   /** In it, without the default map. */
   readonly sessions: number;
   /** In it, with those of the default map. */

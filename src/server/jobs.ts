@@ -41,17 +41,10 @@ export class Jobs {
     this.#started().catch(() => undefined);
   }
 
-  /** Rejects with a JobError. The buffers in `transfer` are gone afterwards. */
-  async run<Name extends JobName>(
-    name: Name,
-    input: JobInput<Name>,
-    transfer: readonly ArrayBuffer[] = [],
-  ): Promise<JobResult<Name>> {
+  /** Rejects with a JobError. What is large in the input should be shared memory. */
+  async run<Name extends JobName>(name: Name, input: JobInput<Name>): Promise<JobResult<Name>> {
     const pool = await this.#started();
-    const outcome = (await pool.run(
-      { name, input },
-      { transferList: [...transfer] },
-    )) as JobOutcome<Name>;
+    const outcome = (await pool.run({ name, input })) as JobOutcome<Name>;
     if ('failure' in outcome) throw new JobError(outcome.failure);
     return outcome.result;
   }

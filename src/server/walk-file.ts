@@ -70,7 +70,7 @@ class ChunkWriter {
   async append({ logStart, bytes, sessions, keys }: WalkChunk): Promise<void> {
     const progress = await this.#opened(logStart);
     const input = { progress, bytes, sessions, keys };
-    this.#progress = await this.#request.jobs.run('append-to-snapshot', input, [bytes]);
+    this.#progress = await this.#request.jobs.run('append-to-snapshot', input);
   }
 
   async finish(logStart: LogStart): Promise<SnapshotFigures> {

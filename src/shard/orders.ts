@@ -14,6 +14,8 @@ export interface OrderHandler {
   take(order: ShardOrder): void;
   /** Whether slice() has something to do; false while it waits for main. Asked every turn. */
   readonly isActive: boolean;
+  /** Where it rests: when isActive may become true by itself; Infinity for not at all. */
+  readonly resumeMs?: number;
   /** @param hasRequests commands came in this turn: be short, about 0.25 ms; else up to 1 ms. */
   slice(hasRequests: boolean): void;
   /** The flush after a slice is done, and whether it has made durable what the slice changed. */
@@ -64,6 +66,15 @@ export class ShardOrders {
       handler.slice(hasRequests);
     }
     return wasActive;
+  }
+
+  /** When a slice may be due again, though nobody rings. */
+  get resumeMs(): number {
+    let resumeMs = Infinity;
+    for (const handler of this.#parts.handlers) {
+      resumeMs = Math.min(resumeMs, handler.resumeMs ?? Infinity);
+    }
+    return resumeMs;
   }
 
   /** Once a turn, after its last flush. */

@@ -13,6 +13,10 @@ export class ShardCounters {
     this.#values[SHARD_COUNTER_INDEX[name]]! += by;
   }
 
+  get(name: ShardCounter): number {
+    return this.#values[SHARD_COUNTER_INDEX[name]]!;
+  }
+
   set(name: ShardCounter, value: number): void {
     this.#values[SHARD_COUNTER_INDEX[name]] = value;
   }

@@ -99,9 +99,12 @@ export class ShardLoop {
     }
   }
 
-  /** Until the next session may be due, so that an idle shard costs nothing and is still on time. */
+  /**
+   * Until the next session may be due, or an order goes on, so that an idle shard costs nothing and
+   * is still on time.
+   */
   #sleepMs(): number {
-    let nextMs = Infinity;
+    let nextMs = this.#parts.orders?.resumeMs ?? Infinity;
     for (const state of this.#parts.states) nextMs = Math.min(nextMs, state.wheel.nextMs());
     const untilNextMs = Math.ceil(nextMs - this.#parts.clock.nowMs());
     return Math.max(1, Math.min(untilNextMs, SLEEP_MS_MAX));

@@ -110,7 +110,7 @@ function newLoop(shard: Shard, storage?: ShardStorage): ShardLoop {
 }
 
 function newOrders(shard: Shard, admission: Admission, storage: ShardStorage): ShardOrders {
-  const { plan, sessions, defaults, clock } = shard;
+  const { plan, sessions, defaults, clock, counters } = shard;
   const { board, log, turnLog } = storage;
   const walks = new Walks({
     sessions,
@@ -118,6 +118,7 @@ function newOrders(shard: Shard, admission: Admission, storage: ShardStorage): S
     clock,
     log,
     chunksDone: () => board.chunksDone,
+    commandsSoFar: () => counters.get('commands'),
     report,
   });
   const loads = new Loads({
@@ -137,8 +138,8 @@ function newOrders(shard: Shard, admission: Admission, storage: ShardStorage): S
   });
 }
 
-function report(message: ShardReport, transfer: readonly ArrayBuffer[] = []): void {
-  mainPort().postMessage(message, transfer);
+function report(message: ShardReport): void {
+  mainPort().postMessage(message);
 }
 
 function mainPort(): MessagePort {

@@ -7,6 +7,9 @@
  * that are taken after it began are not its business: the log has them. Nothing is looked up
  * through find(), so a walk changes nothing, not even what is due.
  *
+ * While commands come in, walks take an eighth of the shard's time at most: commands come first, also
+ * for the job pool's part of the work, which follows from it. While none do, they take all of it.
+ *
  * Several walks at a time take slices by turns. Together they have at most CHUNKS_AHEAD_MAX chunks
  * under way; then they wait until main has counted one as done.
  */
@@ -30,6 +33,8 @@ const CHUNK_BYTES = 944 * 1_024;
 /** How long a slice may take: while requests come in, and while none do. */
 const BUSY_SLICE_MS = 0.25;
 const IDLE_SLICE_MS = 1;
+/** While requests come in, a slice is followed by a rest so many times as long. */
+const BUSY_RESTS = 7;
 /** Rows between two looks at the clock, about 10 µs. A big session is a step of its own. */
 const ROWS_PER_LOOK = 16;
 const LOOK_BYTES_MAX = 64 * 1_024;
@@ -37,6 +42,8 @@ const LOOK_BYTES_MAX = 64 * 1_024;
 const LOOKS_MAX = 256;
 /** What bounds a step and a chunk; tests take less. */
 const SIZES: WalkSizes = { chunkBytes: CHUNK_BYTES, rowsPerLook: ROWS_PER_LOOK };
+/** Of a buffer for chunks of the common size. */
+const OUTGOING_BYTES = 1_024 * 1_024;
 const NO_LOG: LogStart = { segment: 0, sequence: 0 };
 
 /** What walks need of the shard's log (storage/shard-log.ts). */
@@ -60,7 +67,9 @@ export interface WalksParts {
   readonly log: WalkedLog;
   /** Chunks that main is done with so far, whatever became of them. */
   readonly chunksDone: () => number;
-  readonly report: (report: WalkReport, transfer?: readonly ArrayBuffer[]) => void;
+  /** Executed by the shard so far. */
+  readonly commandsSoFar: () => number;
+  readonly report: (report: WalkReport) => void;
   readonly sizes?: WalkSizes;
 }
 
@@ -71,6 +80,9 @@ export class Walks {
   readonly #walks: Walk[] = [];
   #next = 0;
   #chunksSent = 0;
+  #commandsSeen = 0;
+  /** No slice before then. */
+  #restUntilMs = 0;
 
   constructor(parts: WalksParts) {
     this.#parts = parts;
@@ -87,17 +99,32 @@ export class Walks {
     this.#pinRows();
   }
 
-  /** Whether a slice has something to do: not while main has yet to take what was sent. */
+  /** Whether a slice is due: not during a rest, nor while main has yet to take what was sent. */
   get isActive(): boolean {
-    return this.#walks.length > 0 && this.#mayRun();
+    return this.#mayRun() && this.#parts.clock.nowMs() >= this.#restUntilMs;
+  }
+
+  /** When the rest is over; Infinity where there is nothing to do then. */
+  get resumeMs(): number {
+    return this.#mayRun() ? this.#restUntilMs : Infinity;
   }
 
   /** One slice of one walk. */
   slice(hasRequests: boolean): void {
-    if (!this.isActive) return;
+    if (!this.#mayRun()) return;
+    const { clock, commandsSoFar } = this.#parts;
+    const startedMs = clock.nowMs();
+    // Those that came in during the rest count as well.
+    const isBusy = hasRequests || commandsSoFar() !== this.#commandsSeen;
+    this.#commandsSeen = commandsSoFar();
     this.#next = (this.#next + 1) % this.#walks.length;
-    const walk = this.#walks[this.#next]!;
-    const untilMs = this.#parts.clock.nowMs() + (hasRequests ? BUSY_SLICE_MS : IDLE_SLICE_MS);
+    this.#goOn(this.#walks[this.#next]!, startedMs + (isBusy ? BUSY_SLICE_MS : IDLE_SLICE_MS));
+    if (!isBusy) return;
+    const nowMs = clock.nowMs();
+    this.#restUntilMs = nowMs + (nowMs - startedMs) * BUSY_RESTS;
+  }
+
+  #goOn(walk: Walk, untilMs: number): void {
     const { chunkBytes, rowsPerLook } = this.#sizes;
     for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
       walk.step(rowsPerLook);
@@ -117,6 +144,7 @@ export class Walks {
   }
 
   #mayRun(): boolean {
+    if (this.#walks.length === 0) return false;
     // Both count up without end and differ by a few; the board's word wraps at 32 bits.
     return ((this.#chunksSent - this.#parts.chunksDone()) | 0) < CHUNKS_AHEAD_MAX;
   }
@@ -125,7 +153,7 @@ export class Walks {
     const chunk = walk.takeChunk();
     if (chunk === undefined) return;
     this.#chunksSent = (this.#chunksSent + 1) | 0;
-    this.#parts.report(chunk, [chunk.bytes]);
+    this.#parts.report(chunk);
   }
 
   #end(walk: Walk): void {
@@ -139,12 +167,41 @@ export class Walks {
   }
 }
 
+/**
+ * Where the chunks of one walk lie on their way: as many buffers as chunks may be under way, by turns.
+ * Main is done with a walk's chunks in their order, so the one before the last three is free.
+ *
+ * Shared memory, not buffers that are transferred: the first buffer that is detached from a thread
+ * makes V8 throw away all its code that reads typed arrays, and check for it ever after. A first
+ * snapshot at half load held commands up for 270 ms so.
+ */
+class OutgoingBuffers {
+  readonly #buffers: SharedArrayBuffer[] = [];
+  #next = 0;
+
+  copyOf(bytes: Uint8Array): Uint8Array {
+    const { length } = bytes;
+    let buffer = this.#buffers[this.#next];
+    // One that had a big session in it is not kept.
+    const isFitting = buffer !== undefined && buffer.byteLength >= length;
+    if (buffer === undefined || !isFitting || buffer.byteLength > OUTGOING_BYTES) {
+      buffer = new SharedArrayBuffer(Math.max(length, OUTGOING_BYTES));
+      this.#buffers[this.#next] = buffer;
+    }
+    this.#next = (this.#next + 1) % CHUNKS_AHEAD_MAX;
+    const copy = new Uint8Array(buffer, 0, length);
+    copy.set(bytes);
+    return copy;
+  }
+}
+
 /** One walk: where it stands, and what it has not sent yet. */
 class Walk {
   readonly id: number;
   readonly #sessions: ShardState;
   readonly #logStart: LogStart;
   readonly #buffer = new EffectBuffer();
+  readonly #outgoing = new OutgoingBuffers();
   /** Of rows or, with a list, of its words. */
   #cursor = 0;
   #cursorEnd: number;
@@ -216,8 +273,7 @@ class Walk {
   takeChunk(): WalkChunk | undefined {
     const buffer = this.#buffer;
     if (buffer.isEmpty) return undefined;
-    const { start, length } = buffer;
-    const bytes = buffer.space.bytes.slice(start, length).buffer as ArrayBuffer;
+    const bytes = this.#outgoing.copyOf(buffer.space.bytes.subarray(buffer.start, buffer.length));
     const sessions = this.#chunkSessions;
     const keys = this.#chunkKeys;
     buffer.clear();

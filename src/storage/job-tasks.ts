@@ -20,8 +20,8 @@ const files = new NodeFiles();
 
 interface AppendInput {
   readonly progress: SnapshotProgress;
-  /** Entries; transferred. */
-  readonly bytes: ArrayBuffer;
+  /** Entries, in shared memory. */
+  readonly bytes: Uint8Array;
   readonly sessions: number;
   readonly keys: number;
 }
@@ -29,7 +29,7 @@ interface AppendInput {
 export const JOB_TASKS = {
   'create-snapshot': (target: SnapshotTarget): SnapshotProgress => createSnapshot(files, target),
   'append-to-snapshot': ({ progress, bytes, sessions, keys }: AppendInput): SnapshotProgress =>
-    appendChunk(files, progress, new Uint8Array(bytes), sessions, keys),
+    appendChunk(files, progress, bytes, sessions, keys),
   'finish-snapshot': (progress: SnapshotProgress): SnapshotFigures =>
     finishSnapshot(files, progress),
   'discard-snapshot': (progress: SnapshotProgress): void => discardSnapshot(files, progress),

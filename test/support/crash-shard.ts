@@ -127,6 +127,7 @@ export class CrashShard {
       clock: this.shard.clock,
       log: this.#log,
       chunksDone: () => this.#board.chunksDone,
+      commandsSoFar: () => 0,
       report: (report) => this.#reports.push(report),
       // Small, so that a walk takes many turns.
       sizes: { chunkBytes: 3_000, rowsPerLook: 1 },
@@ -243,7 +244,8 @@ export class CrashShard {
 
   #stepSnapshot(): void {
     this.#walks.slice(true);
-    if (this.#snapshot === undefined && !this.#walks.isActive && this.#reports.length === 0) {
+    const isWalking = this.#walks.resumeMs !== Infinity;
+    if (this.#snapshot === undefined && !isWalking && this.#reports.length === 0) {
       this.#walks.take({ type: 'walk', id: 1, purpose: 'snapshot', what: 'all' });
     }
     const report = this.#reports.shift();

@@ -68,6 +68,7 @@ export class SavingShard implements ReportingThread {
       ...{ sessions, defaults, clock, report },
       log: { sequence: 0, beginSegment: () => 1 },
       chunksDone: () => this.board.chunksDone,
+      commandsSoFar: () => 0,
       sizes: { chunkBytes: 2_000, rowsPerLook: 4 },
     });
     const bell = new SharedArrayBuffer(DOORBELL_BYTES);

@@ -62,6 +62,7 @@ export class SnapshotShard {
     this.#walks = new Walks({
       ...{ sessions: this.state, defaults: undefined, clock, log: this.log },
       chunksDone: () => this.board.chunksDone,
+      commandsSoFar: () => 0,
       report: (report) => this.#report(report),
       sizes: { chunkBytes: 1_000, rowsPerLook: 4 },
     });

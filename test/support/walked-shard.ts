@@ -28,8 +28,12 @@ export class WalkedShard {
   /** Chunks sent, and those that main would have counted as done. */
   chunksSent = 0;
   chunksDone = 0;
+  /** That the shard has executed so far, as the walks are told. */
+  commands = 0;
   /** How far the walks' clock goes on at each look, of which there is one a step. */
   msPerLook = 1;
+  /** Sees each chunk as it is sent. */
+  onChunk: ((chunk: WalkChunk) => void) | undefined;
   readonly #effects = new EffectBuffer();
   readonly #log: Batch[] = [];
   #segment = 1;
@@ -51,11 +55,14 @@ export class WalkedShard {
         beginSegment: () => (this.#segment += 1),
       },
       chunksDone: () => this.chunksDone,
+      commandsSoFar: () => this.commands,
       report: (report) => {
         const outcome = this.outcomes.get(report.id)!;
         if (report.type === 'walked') outcome.end = report;
         else {
-          outcome.chunks.push(report);
+          this.onChunk?.(report);
+          // The bytes are its own no longer than until they are done with.
+          outcome.chunks.push({ ...report, bytes: report.bytes.slice() });
           this.chunksSent += 1;
         }
       },
@@ -83,7 +90,8 @@ export class WalkedShard {
   finishWalks(): void {
     for (;;) {
       this.chunksDone = this.chunksSent;
-      if (!this.walks.isActive) return;
+      // Rests are left out.
+      if (this.walks.resumeMs === Infinity) return;
       this.walks.slice(false);
     }
   }

@@ -155,6 +155,51 @@ describe('Walks', () => {
     expect(sum(outcome, 'sessions')).toBe(steps);
   });
 
+  test('rest seven times as long as a slice took, as long as commands come in', () => {
+    const world = new WalkedShard({ chunkBytes: 1 << 20, rowsPerLook: 1 });
+    fill(world, 0, 400);
+    world.start(1, 'save', 'sessions');
+    world.msPerLook = 0.0625;
+    // Looks at the clock: at the start, four steps of a slice of 0.25 ms, and its end.
+    world.walks.slice(true);
+    const rest = (): number => {
+      let looks = 1;
+      while (!world.walks.isActive) looks += 1;
+      return looks;
+    };
+    expect(rest()).toBe(5 * 7);
+    // Executed during the rest, though not in the turn of the slice.
+    world.commands += 1;
+    world.walks.slice(false);
+    expect(rest()).toBe(5 * 7);
+    world.walks.slice(false);
+    expect(rest()).toBe(1);
+    world.walks.take({ type: 'cancel-walk', id: 1 });
+    expect(world.walks.resumeMs).toBe(Infinity);
+  });
+
+  test('leave what they have sent untouched until it is done with', () => {
+    const world = new WalkedShard(SIZES);
+    fill(world, 0, 200);
+    const sent: Uint8Array[] = [];
+    const copies: Uint8Array[] = [];
+    world.onChunk = ({ bytes }) => {
+      sent.push(bytes);
+      copies.push(bytes.slice());
+    };
+    world.start(1, 'save');
+    world.start(2, 'snapshot');
+    for (let done = 0; done < 20; done += 1) {
+      for (let slice = 0; slice < 50; slice += 1) world.walks.slice(false);
+      const underWay = world.chunksSent - world.chunksDone;
+      expect(underWay).toBeLessThanOrEqual(CHUNKS_AHEAD_MAX);
+      for (let at = sent.length - underWay; at < sent.length; at += 1) {
+        expect(Buffer.compare(sent[at]!, copies[at]!)).toBe(0);
+      }
+      world.chunksDone = Math.min(world.chunksSent, world.chunksDone + 1);
+    }
+  });
+
   test('encode a session larger than a chunk in one slice, and go on with the next', () => {
     const world = new WalkedShard(SIZES);
     const big = 'v'.repeat(300_000);
