@@ -10,6 +10,7 @@ import { parametersByOp } from '../commands/parameters.js';
 import { type ReplyWriter } from '../commands/reply.js';
 import { commandByOp } from '../commands/table.js';
 import { ByteSpace } from '../core/copy.js';
+import { SHARD_COUNTER_INDEX } from '../core/counters.js';
 import { STATUSES } from '../core/statuses.js';
 import { NIL } from '../memory/shared-memory.js';
 import { entryByOp } from '../protocol/catalogue.js';
@@ -33,6 +34,7 @@ const TOO_LARGE = STATUSES.TOO_LARGE.code;
 const NOT_DURABLE = STATUSES.NOT_DURABLE.code;
 const MEMORY_REFUSAL = 'the memory limit is reached';
 const EXISTS_OP = 5;
+const COMMANDS = SHARD_COUNTER_INDEX.commands;
 
 /** By op: 1 where the command extends as a read, 2 as a write, 0 never. */
 const EXTENSION = Uint8Array.from(entryByOp, (entry) => {
@@ -71,7 +73,7 @@ export class Dispatcher {
       raw: nowhere,
       rawStart: 0,
       rawEnd: 0,
-      isReadOnly: () => this.#isReadOnly,
+      isReadOnly: () => this.#isReadOnly(),
       makeRoom: () => this.#makeRoom(),
     };
   }
@@ -108,7 +110,8 @@ export class Dispatcher {
     return command !== undefined && command.changes !== false;
   }
 
-  get #isReadOnly(): boolean {
+  /** A method, for a private getter is a call into the runtime each time. */
+  #isReadOnly(): boolean {
     const { log } = this.#parts;
     return log !== undefined && log.isFailing;
   }
@@ -132,7 +135,7 @@ export class Dispatcher {
       context.reply.bare(STATUSES.NO_SUCH_SESSION.code);
       return;
     }
-    if (command.changes === true && this.#isReadOnly) {
+    if (command.changes === true && this.#isReadOnly()) {
       context.reply.refuse(NOT_DURABLE, STATUSES.NOT_DURABLE.help);
       return;
     }
@@ -182,7 +185,7 @@ export class Dispatcher {
 
   #count(status: number): void {
     const { counters } = this.#parts;
-    counters.add('commands', 1);
+    counters.addAt(COMMANDS, 1);
     if (status === OK) return;
     counters.add('refusals', 1);
     if (status === NOT_DURABLE) counters.add('notDurable', 1);
