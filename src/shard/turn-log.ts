@@ -65,6 +65,7 @@ export interface TurnLogParts {
 
 export class TurnLog {
   readonly #parts: TurnLogParts;
+  readonly #effects: BatchLog['effects'];
   readonly #waiting: WaitingReplies[] = [];
   #nowMs = 0;
   /** Length of the effects after the last command. */
@@ -75,7 +76,8 @@ export class TurnLog {
 
   constructor(parts: TurnLogParts) {
     this.#parts = parts;
-    this.#lengthSeen = parts.log.effects.length;
+    this.#effects = parts.log.effects;
+    this.#lengthSeen = this.#effects.length;
   }
 
   /** Tells of the replies that a failed flush must reach. */
@@ -102,11 +104,11 @@ export class TurnLog {
 
   /** A command has run and its reply is the last one written to the sink. */
   executed(sink: WaitingReplies, changes: boolean): void {
-    const { effects } = this.#parts.log;
-    if (effects.length === this.#lengthSeen) return;
-    this.#lengthSeen = effects.length;
+    const { length } = this.#effects;
+    if (length === this.#lengthSeen) return;
+    this.#lengthSeen = length;
     if (changes) sink.waitForLog();
-    if (effects.bytes > FLUSH_BYTES) this.flush();
+    if (length > FLUSH_BYTES) this.flush();
   }
 
   /** Within work that appends much and writes no replies. */

@@ -42,7 +42,7 @@ import {
 import { PREFIX_BYTES_MAX, writePrefix } from './pairs.js';
 import type { SessionKeys } from './session-keys.js';
 import type { SessionRows } from './session-rows.js';
-import { keyHeaderBytesOf, writeKey } from './stored-key.js';
+import { isStoredForm, keyHeaderBytesOf, writeKey } from './stored-key.js';
 
 /** Room in front of the entries for what the log writes before them. */
 export const BATCH_HEADER_BYTES = 48;
@@ -51,7 +51,8 @@ const BYTES_MIN = 1024 * 1024;
 /** A buffer that has grown beyond this is given up once it is empty. */
 const BYTES_KEPT_MAX = 8 * 1024 * 1024;
 const OP_BYTES = 1;
-const PADDING_BYTES_MAX = 3;
+/** Zero bytes are written four at once, of which those beyond the padding are overwritten. */
+const PADDING_ROOM_BYTES = 4;
 const NONE = -1;
 
 /** Of a header's words: where each lies in an entry. */
@@ -119,7 +120,7 @@ export class EffectBuffer {
 
   /** Makes room for so many bytes behind the length. */
   reserve(bytes: number): void {
-    const needed = this.length + bytes + PADDING_BYTES_MAX;
+    const needed = this.length + bytes + PADDING_ROOM_BYTES;
     if (needed > this.space.bytes.length) this.#grow(needed);
   }
 
@@ -157,68 +158,58 @@ export class EffectBuffer {
   }
 
   /**
-   * Opens a change, unless one is open, of the session whose header's words begin at base. The rest
-   * of the header follows in closeChange(): every write to the buffer counts here.
+   * A pair has been stored in the session whose header's words begin at base. Key and value lie in
+   * one space.
    */
-  openChange(words: Int32Array, base: number): void {
-    if (this.#openAt !== NONE) return;
-    this.reserve(CHANGE_HEADER_BYTES);
-    const target = this.#words;
-    const to = this.length >>> 2;
-    target[to + DIGEST_WORD] = words[base]!;
-    target[to + DIGEST_WORD + 1] = words[base + 1]!;
-    target[to + DIGEST_WORD + 2] = words[base + 2]!;
-    target[to + DIGEST_WORD + 3] = words[base + 3]!;
-    this.#openAt = this.length;
-    this.length += CHANGE_HEADER_BYTES;
-    this.entries += 1;
-  }
-
-  /** Key and value lie in one space; the change is open. */
   putPair(
+    words: Int32Array,
+    base: number,
     from: ByteSpace,
     keyAt: number,
     keyBytes: number,
     valueAt: number,
     valueBytes: number,
   ): void {
-    const pairBytes = keyHeaderBytesOf(keyBytes) + keyBytes + valueBytes;
-    this.reserve(OP_BYTES + PREFIX_BYTES_MAX + pairBytes);
+    const keyHeaderBytes = keyHeaderBytesOf(keyBytes);
+    const pairBytes = keyHeaderBytes + keyBytes + valueBytes;
+    this.#open(words, base, OP_BYTES + PREFIX_BYTES_MAX + pairBytes);
     const { space } = this;
     space.bytes[this.length] = OP_PUT;
-    const prefixed = writePrefix(space, this.length + OP_BYTES, pairBytes);
-    const at = writeKey(space, prefixed, from, keyAt, keyBytes);
-    copyBytes(space, at, from, valueAt, valueBytes);
-    this.length = at + valueBytes;
+    const at = writePrefix(space, this.length + OP_BYTES, pairBytes);
+    if (isStoredForm(from, keyAt, keyBytes, valueAt)) {
+      copyBytes(space, at, from, keyAt - keyHeaderBytes, pairBytes);
+    } else {
+      copyBytes(space, writeKey(space, at, from, keyAt, keyBytes), from, valueAt, valueBytes);
+    }
+    this.length = at + pairBytes;
   }
 
-  /** The pair that the keys have just found is about to be removed; the change is open. */
-  putRemoval(keys: SessionKeys): void {
+  /** The pair that the keys have just found is about to be removed. */
+  putRemoval(words: Int32Array, base: number, keys: SessionKeys): void {
     const keyBytes = keys.foundKeyBytes();
-    this.reserve(OP_BYTES + keyBytes);
+    this.#open(words, base, OP_BYTES + keyBytes);
     this.space.bytes[this.length] = OP_REMOVE;
     keys.copyFoundKey(this.space, this.length + OP_BYTES, keyBytes);
     this.length += OP_BYTES + keyBytes;
   }
 
-  putClear(): void {
-    this.reserve(OP_BYTES);
+  putClear(words: Int32Array, base: number): void {
+    this.#open(words, base, OP_BYTES);
     this.space.bytes[this.length] = OP_CLEAR;
     this.length += OP_BYTES;
   }
 
   /** The change is complete: notes the session's version and deadline as they are now. */
   closeChange(words: Int32Array, base: number, isDefaultMap: boolean): void {
-    this.openChange(words, base);
+    this.#open(words, base, 0);
     const target = this.#words;
     const to = this.#openAt >>> 2;
-    target[to] = this.length - this.#openAt;
     // It may have been begun as a move of the deadline.
     target[to + KIND_WORD] = kindWordOf(ENTRY_CHANGE, words[base + META_WORD]!, isDefaultMap);
     target[to + VERSION_ENTRY_WORD] = words[base + VERSION_WORD]!;
     target[to + DEADLINE_ENTRY_WORD] = words[base + DEADLINE_WORD]!;
     target[to + DEADLINE_ENTRY_WORD + 1] = words[base + DEADLINE_WORD + 1]!;
-    this.#pad();
+    this.end(this.#openAt);
   }
 
   /**
@@ -253,13 +244,30 @@ export class EffectBuffer {
 
   /** The entry that began at an offset ends at the length. */
   end(at: number): void {
-    this.#words[at >>> 2] = this.length - at;
-    this.#pad();
+    const { length } = this;
+    this.#words[at >>> 2] = length - at;
+    this.space.view.setInt32(length, 0, true);
+    this.length = alignedUp(length);
+    this.#openAt = NONE;
   }
 
-  #pad(): void {
-    while ((this.length & 3) !== 0) this.space.bytes[this.length++] = 0;
-    this.#openAt = NONE;
+  /**
+   * Makes room for so many bytes of operations in a change, which it opens, unless one is open, of
+   * the session whose header's words begin at base. The rest of the header follows in
+   * closeChange(): every write to the buffer counts here.
+   */
+  #open(words: Int32Array, base: number, operationBytes: number): void {
+    this.reserve(CHANGE_HEADER_BYTES + operationBytes);
+    if (this.#openAt !== NONE) return;
+    const target = this.#words;
+    const to = this.length >>> 2;
+    target[to + DIGEST_WORD] = words[base]!;
+    target[to + DIGEST_WORD + 1] = words[base + 1]!;
+    target[to + DIGEST_WORD + 2] = words[base + 2]!;
+    target[to + DIGEST_WORD + 3] = words[base + 3]!;
+    this.#openAt = this.length;
+    this.length += CHANGE_HEADER_BYTES;
+    this.entries += 1;
   }
 
   #grow(bytes: number): void {

@@ -74,5 +74,5 @@ export function metaFlagsOf(entryFlags: number): number {
 /** Entries begin at multiples of 4. */
 export function alignedUp(offset: number): number {
   // Not by 32-bit operators: buffers may be larger than 2 GiB.
-  return offset + ((4 - (offset & 3)) & 3);
+  return offset + (-offset & 3);
 }

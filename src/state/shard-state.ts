@@ -204,16 +204,16 @@ export class ShardState {
     valueBytes: number,
   ): void {
     this.keys.set(row, from, keyAt, keyBytes, valueAt, valueBytes);
-    if (this.effects === undefined || row === this.#starting) return;
-    this.effects.openChange(this.rows.wordsOf(row), wordAtOf(row));
-    this.effects.putPair(from, keyAt, keyBytes, valueAt, valueBytes);
+    const { effects } = this;
+    if (effects === undefined || row === this.#starting) return;
+    const words = this.rows.wordsOf(row);
+    effects.putPair(words, wordAtOf(row), from, keyAt, keyBytes, valueAt, valueBytes);
   }
 
   /** Removes the pair that keys.find() has just found. */
   removeFound(row: number): void {
     if (this.effects !== undefined && row !== this.#starting) {
-      this.effects.openChange(this.rows.wordsOf(row), wordAtOf(row));
-      this.effects.putRemoval(this.keys);
+      this.effects.putRemoval(this.rows.wordsOf(row), wordAtOf(row), this.keys);
     }
     this.keys.removeFound(row);
   }
@@ -222,8 +222,7 @@ export class ShardState {
   clear(row: number): number {
     const count = this.keys.clear(row);
     if (count > 0 && this.effects !== undefined && row !== this.#starting) {
-      this.effects.openChange(this.rows.wordsOf(row), wordAtOf(row));
-      this.effects.putClear();
+      this.effects.putClear(this.rows.wordsOf(row), wordAtOf(row));
     }
     return count;
   }

@@ -35,6 +35,21 @@ export function writeKey(
   return offset + length;
 }
 
+/**
+ * Whether a key and its value, which lie in one space, lie there as they are stored, side by side
+ * and the key's header before it; then one copy takes both. Says no to keys of 32 bytes and more.
+ */
+export function isStoredForm(
+  space: ByteSpace,
+  keyAt: number,
+  keyBytes: number,
+  valueAt: number,
+): boolean {
+  return (
+    keyBytes < 32 && valueAt === keyAt + keyBytes && space.bytes[keyAt - 1] === (0xa0 | keyBytes)
+  );
+}
+
 /** Bytes of the stored key at an offset, header included. */
 export function storedKeyBytes(space: ByteSpace, at: number): number {
   const first = space.bytes[at]!;
