@@ -7,6 +7,8 @@
  * States are never changed, only made anew. Times are milliseconds since the Unix epoch.
  */
 
+import { crc32 } from 'node:zlib';
+
 /** From `lo` to `hi`, both included; Infinity where there is no deadline. */
 export interface Span {
   readonly lo: number;
@@ -279,22 +281,23 @@ export function distinct(states: readonly CrashState[]): CrashState[] {
   for (const state of states) {
     const { isThere, version, deadline, created, keys, expiry } = state;
     const spans = [deadline.lo, deadline.hi, created.lo, created.hi];
-    const name = [isThere, version, numberOf(keys), JSON.stringify(expiry), ...spans].join();
+    const name = [isThere, version, contentOf(keys), JSON.stringify(expiry), ...spans].join();
     if (!seen.has(name)) seen.set(name, state);
   }
   return [...seen.values()];
 }
 
-const numbers = new WeakMap<object, number>();
-let numbersGiven = 0;
+const contents = new WeakMap<object, string>();
 
-/** Tells maps apart without comparing them: those of one number are one map. */
-function numberOf(keys: ReadonlyMap<string, unknown>): number {
-  let number = numbers.get(keys);
-  if (number === undefined) {
-    numbersGiven += 1;
-    number = numbersGiven;
-    numbers.set(keys, number);
-  }
-  return number;
+/** Tells maps apart by what they hold. A value's beginning and length say which write it is of. */
+function contentOf(keys: ReadonlyMap<string, unknown>): string {
+  const known = contents.get(keys);
+  if (known !== undefined) return known;
+  const values = [...keys].map(([key, value]) => {
+    const text = String(value);
+    return `${key}=${text.slice(0, 12)}~${text.length}`;
+  });
+  const content = `${keys.size} ${crc32(values.join('\n'))}`;
+  contents.set(keys, content);
+  return content;
 }
