@@ -39,7 +39,7 @@ export interface FileHeader {
   readonly secretCheck: string;
 }
 
-/** empty: nothing was written there yet. damaged: something else is there. version: a newer one. */
+/** empty: nothing was written there yet, or not all of it. damaged: something else is there. version: a newer one. */
 export interface HeaderProblem {
   readonly problem: 'empty' | 'damaged' | 'version';
   readonly detail: string;
@@ -72,10 +72,13 @@ export function decodeFileHeader(bytes: Uint8Array): FileHeader | HeaderProblem 
     return { problem: 'empty', detail: 'its header was never written' };
   }
   const { view } = space;
-  if (Buffer.from(space.bytes.subarray(0, MAGIC.length)).toString('latin1') !== MAGIC) {
+  const isSound = checksum(space, 0, CHECKSUM_AT, 0) === view.getUint32(CHECKSUM_AT, true);
+  if (!isSound && isCutShort(space.bytes)) {
+    return { problem: 'empty', detail: 'its header was never written to the end' };
+  }
+  if (textOf(space.bytes, MAGIC.length) !== MAGIC) {
     return { problem: 'damaged', detail: 'it does not begin like a file of Sojourn' };
   }
-  const isSound = checksum(space, 0, CHECKSUM_AT, 0) === view.getUint32(CHECKSUM_AT, true);
   const version = view.getUint16(8, true);
   // A later format may well have another header, but the beginning of it will stay.
   if (version !== FORMAT_VERSION && isSound)
@@ -94,6 +97,17 @@ export function decodeFileHeader(bytes: Uint8Array): FileHeader | HeaderProblem 
     backlog: view.getUint32(56, true),
     secretCheck: Buffer.from(space.bytes.subarray(CHECK_AT, CHECK_AT + 8)).toString('hex'),
   };
+}
+
+/** The beginning of a header and then zeros: a write that failed on its way, as on a full disk. */
+function isCutShort(bytes: Uint8Array): boolean {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end -= 1;
+  return end < FILE_HEADER_BYTES && MAGIC.startsWith(textOf(bytes, Math.min(end, MAGIC.length)));
+}
+
+function textOf(bytes: Uint8Array, end: number): string {
+  return Buffer.from(bytes.subarray(0, end)).toString('latin1');
 }
 
 /** Why a file is refused whose format version this program does not know. */

@@ -213,7 +213,8 @@ class LogWalk {
     }
     const synced = Math.max(this.#synced, later.synced);
     const keepsBroken = offset > 0;
-    // A header lies in one sector: it is there or not. One that is wrong was right once.
+    // A header lies in one sector, so a cut leaves it whole or not at all, and a failed write leaves
+    // its beginning. One that is wrong in any other way was right once.
     const isDamaged = broken.damage !== '' && !broken.isUnfinished;
     const removed = this.#readers.slice(keepsBroken ? index + 1 : index);
     const bytes = this.#readers.slice(index).reduce((sum, reader) => sum + reader.size, 0) - offset;

@@ -79,29 +79,30 @@ export const DEFAULT_MAP_STATE: CrashState = { ...NOT_THERE, isThere: true };
 
 /** The states in which a session of state `state` may be at an instant within `when`. */
 export function statesAt(state: CrashState, when: Span): CrashState[] {
-  const states: CrashState[] = [];
-  let current = state;
-  for (;;) {
-    const isSurelyDue = current.deadline.hi + SLACK_MS < when.lo;
-    if (!isSurelyDue) states.push(current);
-    if (!current.isThere || current.deadline.lo - SLACK_MS > when.hi) return states;
-    current = afterDeadline(current);
-  }
+  const isSurelyDue = state.deadline.hi + SLACK_MS < when.lo;
+  const states = isSurelyDue ? [] : [state];
+  if (!state.isThere || state.deadline.lo - SLACK_MS > when.hi) return states;
+  return [...states, ...afterDeadline(state).flatMap((next) => statesAt(next, when))];
 }
 
-function afterDeadline(state: CrashState): CrashState {
+/** Where it cannot be told whether the deadline was the one of the maxAge, both are possible. */
+function afterDeadline(state: CrashState): CrashState[] {
   const { expiry, deadline, created } = state;
+  if (expiry === undefined || expiry.deleteSession) return [NOT_THERE];
   const absolute = absoluteOf(created, expiry);
-  const isLast = deadline.lo + SLACK_MS >= absolute.lo;
-  if (expiry === undefined || expiry.deleteSession || isLast) return NOT_THERE;
+  const mayBeLast = deadline.hi + SLACK_MS >= absolute.lo;
+  const isLast = deadline.lo === absolute.lo && deadline.hi === absolute.hi;
+  // Without an idle time, the deadline can be no other.
+  if (isLast || expiry.duration === 0) return [NOT_THERE];
   const idleMs = expiry.duration * 1_000;
   const next = { lo: deadline.lo + idleMs, hi: deadline.hi + idleMs };
-  return {
+  const cleared: CrashState = {
     ...state,
     keys: new Map(),
     version: state.version + (state.keys.size > 0 ? 1 : 0),
     deadline: earlier(next, absolute),
   };
+  return mayBeLast ? [cleared, NOT_THERE] : [cleared];
 }
 
 function absoluteOf(created: Span, expiry: CrashExpiry | undefined): Span {

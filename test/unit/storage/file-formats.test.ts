@@ -57,6 +57,8 @@ describe('a file header', () => {
     for (let bytes = 0; bytes < 64; bytes += 1) {
       const cut = encodeFileHeader(HEADER).slice(0, bytes);
       expect(decodeFileHeader(cut)).toMatchObject({ problem: 'empty' });
+      const padded = Uint8Array.from({ length: 64 }, (_, at) => cut[at] ?? 0);
+      expect(decodeFileHeader(padded)).toMatchObject({ problem: 'empty' });
     }
     for (let bit = 0; bit < 512; bit += 1) {
       const bytes = encodeFileHeader(HEADER);
