@@ -28,6 +28,7 @@ const LOOK_MS = 250;
 const RETRY_MS = 10_000;
 /** Segments of log since the newest snapshot. */
 const SEGMENTS_MAX = 64;
+const LOG_FAILING = 'the log cannot be written';
 /** For a walk to end that was given up. */
 const STOP_MS_MAX = 2_000;
 const MIB = 1_024 * 1_024;
@@ -206,8 +207,12 @@ export class Snapshots {
     const channel = channels[shard];
     if (channel === undefined) throw new Error(`there is no shard ${shard}`);
     const startedMs = clock.nowMs();
-    this.#triedFor[shard] = channel.board.neededFrom;
+    const { neededFrom } = channel.board;
+    this.#triedFor[shard] = neededFrom;
     const file = await this.#write(channel, directory.manifest.epoch);
+    // Sessions met after a change have it, those met before lack it: only the log makes them agree.
+    // Where it has failed all along, nothing was changed meanwhile.
+    if (channel.board.isFailing && neededFrom === 0) throw new StorageError(LOG_FAILING);
     // Nothing of the log may be missing that is older than the snapshot.
     const entry = entryOf(file);
     await syncLog(shard, entry.logFrom);

@@ -74,6 +74,8 @@ export class CrashShard {
   /** Those of a failed sync, until a snapshot makes them needless. */
   readonly #failed = new Set<number>();
   #snapshot: SnapshotProgress | undefined;
+  /** Whether a lost segment was waiting for the snapshot when it began. */
+  #wasNeeded = false;
 
   /** Opens the directory and recovers; checks what came back. */
   constructor(options: CrashShardOptions) {
@@ -246,6 +248,7 @@ export class CrashShard {
     this.#walks.slice(true);
     const isWalking = this.#walks.resumeMs !== Infinity;
     if (this.#snapshot === undefined && !isWalking && this.#reports.length === 0) {
+      this.#wasNeeded = this.#board.neededFrom !== 0;
       this.#walks.take({ type: 'walk', id: 1, purpose: 'snapshot', what: 'all' });
     }
     const report = this.#reports.shift();
@@ -291,6 +294,8 @@ export class CrashShard {
       return;
     }
     const { sessions, keys, bytes } = finishSnapshot(files, snapshot);
+    // As main does: sessions met before a change that is not in the log would stay without it.
+    if (this.#board.isFailing && !this.#wasNeeded) throw new Error('the log cannot be written');
     // The log up to the end of the walk is on the disk before the manifest names the snapshot.
     if (this.#options.fsync !== 'always' && !this.sync(logStart.segment))
       throw new Error('the log is not synced');

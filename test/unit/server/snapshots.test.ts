@@ -178,10 +178,22 @@ describe('Snapshots', () => {
     shard!.fill(5);
     shard!.log.syncFailed();
     shard!.isRunning = true;
-    await taken;
+    await expect(taken).rejects.toThrow('the log cannot be written');
     expect(shard!.board.snapshotDone).toBeLessThan(shard!.board.neededFrom);
     await look(world);
     expect(shard!.board.snapshotDone).toBeGreaterThanOrEqual(shard!.board.neededFrom);
+  });
+
+  test('whose log fails meanwhile are not named: only the log makes them agree with themselves', async () => {
+    const world = new SnapshotWorld(1);
+    const [shard] = world.shards;
+    shard!.fill(20);
+    const taken = world.snapshots.takeAll();
+    shard!.board.isFailing = true;
+    await expect(taken).rejects.toThrow('the log cannot be written');
+    expect(snapshotsOf(world)).toEqual([null]);
+    shard!.board.isFailing = false;
+    await expect(world.snapshots.takeAll()).resolves.toMatchObject({ sessions: 20 });
   });
 
   test('whose log cannot be synced are not named', async () => {
