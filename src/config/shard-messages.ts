@@ -11,7 +11,7 @@ import type { WalkOrder, WalkReport } from './walk-messages.js';
 export type ShardOrder = WalkOrder | LoadOrder;
 
 /** A shard to main. */
-export type ShardReport = RecoveryReport | LogReport | WalkReport | LoadReport;
+export type ShardReport = RecoveryReport | LogReport | WalkReport | LoadReport | ReuseReport;
 
 /** What a shard says before it takes commands. */
 export type RecoveryReport =
@@ -44,3 +44,12 @@ export type LogReport =
     }
   | { readonly type: 'log-failing'; readonly reason: string }
   | { readonly type: 'log-healed' };
+
+/** A token that SH_ROTATE had replaced came again and was answered 110. */
+export interface ReuseReport {
+  readonly type: 'token-reused';
+  /** The public id of its session. */
+  readonly id: string;
+  /** Times this happened on the shard since its last report, to any session. */
+  readonly count: number;
+}

@@ -7,6 +7,7 @@ import type { ClockSource } from '../core/clock.js';
 import type { RecoveryPlan } from '../storage/recovery-plan.js';
 import type { MainCall, MainCallAnswered } from './main-call.js';
 import type { Config } from './options.js';
+import type { User } from './users.js';
 
 /** The two rings between one I/O thread and one shard, and the port for what is too large for them. */
 export interface LinkPlan {
@@ -23,14 +24,30 @@ export interface IoThreadPlan {
   /** Instant of the server's start, milliseconds on the shared clock. */
   readonly startedMs: number;
   readonly serverVersion: string;
+  /** Undefined where everyone may do everything. */
+  readonly users: readonly User[] | undefined;
+  /** One word, as in ring/owner-locks.ts: whoever holds it verifies a secret. */
+  readonly authLock: SharedArrayBuffer;
   /** 32 bytes, of the data directory if there is one: the first 16 key the token digest, all 32 key the tokens of shared names. */
   readonly secret: Uint8Array;
   /** By shard. */
   readonly links: readonly LinkPlan[];
   readonly bell: SharedArrayBuffer;
+  /** See io/owner-locks.ts; the same for all I/O threads. */
+  readonly ownerLocks: SharedArrayBuffer;
   /** By shard. */
   readonly shardBells: readonly SharedArrayBuffer[];
   readonly counters: SharedArrayBuffer;
+  /** The figures of all threads, for SV_STATS. */
+  readonly allCounters: AllCounters;
+  /** See ring/event-ring.ts. */
+  readonly events: SharedArrayBuffer;
+}
+
+/** Counters by thread; see core/counters.ts. */
+export interface AllCounters {
+  readonly io: readonly SharedArrayBuffer[];
+  readonly shards: readonly SharedArrayBuffer[];
 }
 
 export interface ShardPlan {
@@ -44,6 +61,8 @@ export interface ShardPlan {
   /** By I/O thread. */
   readonly ioBells: readonly SharedArrayBuffer[];
   readonly counters: SharedArrayBuffer;
+  /** See ring/event-ring.ts. */
+  readonly events: SharedArrayBuffer;
   /** One i32 word, written by main: 0 run, 1 stop after the turn in hand. Ring the bell after. */
   readonly stopWord: SharedArrayBuffer;
   /** Undefined with --memory. */

@@ -57,7 +57,10 @@ export function expectedOf(spec: OptionSpec): string {
     case 'choice':
       return `one of ${spec.choices.join(', ')}`;
     case 'count':
-      return `a whole number from ${spec.min} to ${spec.max}`;
+      return (
+        `a whole number${spec.isPowerOfTwo ? ', a power of two,' : ''} ` +
+        `from ${spec.min} to ${spec.max}`
+      );
     case 'ratio':
       return `a number from ${spec.min} to ${spec.max}`;
     case 'seconds':

@@ -19,7 +19,7 @@ export const STATUSES = {
   MALFORMED_JSON: { code: 3, class: 'caller', help: 'the text frame is not JSON' },
   BAD_PATH: { code: 4, class: 'caller', help: 'the path expression cannot be parsed' },
   UNKNOWN_COMMAND: { code: 10, class: 'caller', help: 'there is no such command' },
-  BAD_SYNTAX: { code: 13, class: 'caller', help: 'the text request has the wrong shape' },
+  BAD_SYNTAX: { code: 13, class: 'caller', help: 'the request has the wrong shape' },
   DISABLED: { code: 14, class: 'caller', help: 'the command is switched off on this server' },
   NO_SUCH_KEY: { code: 22, class: 'caller', help: 'the session has no such key' },
   MISSING_PARAMETER: { code: 26, class: 'caller', help: 'a required parameter is absent' },

@@ -5,12 +5,14 @@
 import { COMMANDS, type CommandSpec } from './command-rows.js';
 import type { ObjectOf } from './value-types.js';
 
+/** The names of the commands, as the catalogue lists them. */
 export type CommandName = keyof typeof COMMANDS;
 
 export const CATALOGUE: Readonly<Record<CommandName, CommandSpec>> = COMMANDS;
 
-/** The body and the result of a command, as TypeScript sees them. */
+/** The body of a command, as TypeScript sees it. */
 export type BodyOf<Name extends CommandName> = ObjectOf<(typeof COMMANDS)[Name]['params']>;
+/** The result of a command, as TypeScript sees it. */
 export type ResultOf<Name extends CommandName> = ObjectOf<(typeof COMMANDS)[Name]['result']>;
 
 /** Commands that serve the default map, too. */

@@ -25,13 +25,17 @@ export const TOKEN_NIL = 0;
 export const TOKEN_RAW = 1;
 /** 32 characters, not yet looked at. */
 export const TOKEN_TEXT = 2;
-/** 8 raw bytes, from the text dialect only. */
+/** 8 raw bytes, as a server of --token-form uint64 mints them for the text dialect. */
 export const TOKEN_SHORT = 3;
 /** Something that is no token. */
 export const TOKEN_WRONG = 4;
 
 /** Any op beyond those that can exist. */
 export const OP_UNKNOWN = OP_MAX + 1;
+
+const SHORT_TOKEN_BYTES = 8;
+/** By form. */
+const TOKEN_LENGTHS = [0, TOKEN_BYTES, TOKEN_CHARACTERS, SHORT_TOKEN_BYTES];
 
 const ELEMENTS = 4;
 const ID_MAX = 0xffff_ffff;
@@ -76,6 +80,13 @@ export class NativeFrame {
     return this.#readCommand() ? FRAME_COMMAND : FRAME_MALFORMED;
   }
 
+  /** Gives a copy of what has not been read yet, and ends here. */
+  takeRest(): Uint8Array {
+    const rest = this.#space.bytes.slice(this.#at, this.#bytes);
+    this.#at = this.#bytes;
+    return rest;
+  }
+
   #readCommand(): boolean {
     const cursor = this.#cursor;
     const command = this.command;
@@ -110,7 +121,8 @@ export class NativeFrame {
       form = TOKEN_TEXT;
       length = cursor.strLength();
     }
-    if (length === (form === TOKEN_RAW ? TOKEN_BYTES : TOKEN_CHARACTERS)) {
+    if (form === TOKEN_RAW && length === SHORT_TOKEN_BYTES) form = TOKEN_SHORT;
+    if (length === TOKEN_LENGTHS[form]) {
       command.tokenForm = form;
       command.tokenAt = cursor.at;
       cursor.at += length;

@@ -51,6 +51,16 @@ export class NativeWriter {
     this.uint(status);
   }
 
+  /** A push: its body must follow as one value, then endReply(). */
+  beginPush(event: string): void {
+    this.#replyAt = this.length;
+    this.#reserve(ITEM_BYTES_MAX);
+    this.length += BIN32_HEAD_BYTES;
+    this.#byte(0x93);
+    this.#byte(0);
+    this.text(event);
+  }
+
   endReply(): void {
     const view = this.space.view;
     view.setUint8(this.#replyAt, 0xc6);
@@ -89,6 +99,12 @@ export class NativeWriter {
     }
   }
 
+  /** An integer that is not negative as such, anything else as a double. */
+  number(value: number): void {
+    if (Number.isSafeInteger(value) && value >= 0) this.uint(value);
+    else this.float(value);
+  }
+
   float(value: number): void {
     this.#reserve(ITEM_BYTES_MAX);
     this.#byte(0xcb);
@@ -110,8 +126,14 @@ export class NativeWriter {
   }
 
   mapHead(pairs: number): void {
-    this.#reserve(1);
-    this.#byte(0x80 | pairs);
+    this.#reserve(ITEM_BYTES_MAX);
+    if (pairs < 16) {
+      this.#byte(0x80 | pairs);
+      return;
+    }
+    this.#byte(0xdf);
+    this.space.view.setUint32(this.length, pairs);
+    this.length += 4;
   }
 
   arrayHead(items: number): void {

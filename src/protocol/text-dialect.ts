@@ -21,7 +21,10 @@ import {
 } from './json-parser.js';
 import { jsonTextAt } from './json-writer.js';
 import { WALK_DEPTH_MAX } from './msgpack-walk.js';
+import { pointerFromPath } from './singular-path.js';
+import { batchCommandsFrom, batchRepliesTextAt } from './text-batch.js';
 import { TOKEN_BYTES, tokenFromText, tokenToText } from './token.js';
+import type { ValueType } from './value-types.js';
 
 /** What must be kept of a command until its reply comes. */
 export interface TextContext {
@@ -57,6 +60,8 @@ const UINT64_BYTES = 8;
 const UINT64_MAX = 2n ** 64n - 1n;
 /** The body itself, and in it what a shard would still walk. */
 const BODY_DEPTH_MAX = 1 + WALK_DEPTH_MAX;
+/** Results that hold what clients have stored: there 2.0 is not 2. */
+const HOLDS_VALUES: ReadonlySet<ValueType | undefined> = new Set(['map', 'number', 'found']);
 const NOTHING: ReadonlyMap<string, string> = new Map();
 const NO_TOKEN: ReadonlyMap<string, string> = new Map([['tkn', 'null']]);
 
@@ -111,6 +116,7 @@ function commandFrom(
   }
   const token = body.get('tkn');
   body.delete('tkn');
+  if (entry.command === 'SH_UPDATE') takePointer(body);
   return {
     kind: 'command',
     entry,
@@ -121,6 +127,13 @@ function commandFrom(
     token: tokenFrom(token),
     body: packJson(withTokens(body, entry)),
   };
+}
+
+/** NemesisDB's clients update by JSONPath. No JSON pointer begins like one. */
+function takePointer(body: JsonObject): void {
+  const path = body.get('path');
+  const pointer = typeof path === 'string' ? pointerFromPath(path) : undefined;
+  if (pointer !== undefined) body.set('path', pointer);
 }
 
 /** With a token, the commands on the default map mean the same on a session. */
@@ -158,12 +171,15 @@ function tokenEchoOf(value: JsonValue | undefined): string | undefined {
   return isUint64(value) ? String(value) : undefined;
 }
 
-/** The body, its lists of tokens as bytes: past here no one need know their forms. */
+/** The body, its tokens as bytes: past here no one need know their forms. */
 function withTokens(body: JsonObject, entry: CommandEntry): Map<string, PackValue> {
   const result: Map<string, PackValue> = body;
   for (const name in entry.spec.params) {
     const given = body.get(name);
-    if (entry.spec.params[name]?.type !== 'tokens' || !Array.isArray(given)) continue;
+    const type = entry.spec.params[name]?.type;
+    if (type === 'cmds' && given !== undefined) result.set(name, batchCommandsFrom(given));
+    if (type === 'token' && given !== undefined) result.set(name, tokenFrom(given) ?? given);
+    if (type !== 'tokens' || !Array.isArray(given)) continue;
     // A list for main names what to keep, so that an item of another type must not be lost in it.
     const isStrict = entry.spec.place === 'main';
     const tokens = given.map((item) => tokenFrom(item) ?? (typeof item === 'string' ? '' : null));
@@ -202,11 +218,16 @@ export function encodeTextReply(
   for (let index = 0; index < count; index += 1) {
     cursor.next();
     const name = cursor.takeText();
-    const value = resultText(context.entry, name, cursor);
+    const value = resultText(context, name, cursor);
     // Words for people travel in the native dialect only.
     if (name !== 'm' && !additions.has(name)) text += `,"${name}":${value}`;
   }
   return frameText(context, replyNameOf(context), text);
+}
+
+/** The answer to JSON in a binary frame. */
+export function binaryFrameTextReply(): string {
+  return refusal(STATUSES.MALFORMED_COMMAND.code, {}).reply;
 }
 
 /** The answer to an oversized frame of which only the first characters are known. */
@@ -232,13 +253,26 @@ function additionsTo(context: TextContext, status: number): ReadonlyMap<string, 
   return NOTHING;
 }
 
-function resultText(entry: CommandEntry, name: string, cursor: JsonCursor): string {
-  const type = entry.spec.result[name]?.type;
+function resultText(context: TextContext, name: string, cursor: JsonCursor): string {
+  const type = context.entry.spec.result[name]?.type;
+  if (type === 'expiryState' && context.tokenEcho !== undefined) {
+    const text = jsonTextAt(cursor, { keepsWholeFloats: false });
+    // Whoever knows tokens as integers knows what remains as one.
+    return context.tokenEcho.startsWith('"') ? text : withWholeSeconds(text);
+  }
+  if (type === 'rsps') return batchRepliesTextAt(cursor);
   if (type === 'token') return tokenTextAt(cursor);
-  if (type !== 'tokens') return jsonTextAt(cursor, { keepsWholeFloats: type === 'map' });
+  if (type !== 'tokens') return jsonTextAt(cursor, { keepsWholeFloats: HOLDS_VALUES.has(type) });
   cursor.next();
   const texts = Array.from({ length: cursor.length }, () => tokenTextAt(cursor));
   return `[${texts.join()}]`;
+}
+
+/** The time that remains truncated: of one that was restarted just now, a part is gone already. */
+function withWholeSeconds(expiry: string): string {
+  return expiry.replace(/"remaining":([\d.]+)/, (_, seconds) => {
+    return `"remaining":${Math.max(0, Math.ceil(Number(seconds)) - 1)}`;
+  });
 }
 
 /** A token in the form it was minted in: text for 24 bytes, an integer for 8. */

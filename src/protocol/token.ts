@@ -5,6 +5,8 @@
  */
 export const TOKEN_BYTES = 24;
 export const TOKEN_CHARACTERS = 32;
+/** With --token-form uint64: an integer in the text dialect, big-endian. */
+export const SHORT_TOKEN_BYTES = 8;
 
 /** The public id of a session: the first bytes of its digest, in hexadecimal. */
 export const SESSION_ID_BYTES = 12;

@@ -22,16 +22,44 @@ export interface Expiry {
 
 /** An expiry as the server reports it. */
 export interface ExpiryState extends Required<Omit<Expiry, 'maxAge'>> {
+  /** As stated; absent: no limit. */
   readonly maxAge?: number;
   /** Seconds until the deadline, never negative. */
   readonly remaining: number;
 }
 
+/** What SH_LIST tells of a session. Instants in Unix seconds. */
+export interface ListedSession {
+  /** Its public id. */
+  readonly id: string;
+  /** When it was started. */
+  readonly created: number;
+  /** When a command last reached it; kept for sessions with an owner. */
+  readonly lastUsed: number;
+  /** Seconds until the deadline; absent: never. */
+  readonly remaining?: number;
+  /** Keys it holds. */
+  readonly keyCnt: number;
+}
+
+/** The figures of one thread by name. */
+export type ThreadFigures = Readonly<Record<string, number>>;
+
+/** One data command of a batch, by number (or by name in the text dialect), and its body. */
+export type BatchCommand = readonly [command: number | string, body: object | null];
+/** What one data command of a batch answered. */
+export type BatchReply = readonly [status: number, body: Readonly<Record<string, Value>> | null];
+
 /** TypeScript's view of each wire type, on the client's side. Tokens are text there. */
 export interface TypeOf {
   str: string;
+  /** A text, or nil for none. */
+  strOrNil: string | null;
   bool: boolean;
   uint: number;
+  /** An integer of up to 64 bits or a float. */
+  number: number | bigint;
+  any: Value;
   seconds: number;
   map: Record<string, Value>;
   keys: readonly string[];
@@ -41,6 +69,12 @@ export interface TypeOf {
   /** An expiry, or nil to remove it. */
   expiryOrNil: Expiry | null;
   expiryState: ExpiryState;
+  sessions: readonly ListedSession[];
+  /** Key names, or keys and values. */
+  found: readonly string[] | Record<string, Value>;
+  cmds: readonly BatchCommand[];
+  rsps: readonly BatchReply[];
+  stats: readonly ThreadFigures[];
 }
 
 export type ValueType = keyof TypeOf;

@@ -115,6 +115,7 @@ describe('checkSettings', () => {
 describe('expectedOf', () => {
   test.each([
     ['port', 'a whole number from 0 to 65535'],
+    ['maxEvents', 'a whole number, a power of two, from 64 to 16777216'],
     ['evict', 'one of no, soonest'],
     ['memory', 'true or false'],
     ['maxPayload', 'a size from 64 to 64MiB, such as 1048576 or 1MiB'],

@@ -141,6 +141,26 @@ describe('decodeTextFrame', () => {
     expect(bodyOf({ SH_EXISTS: { tkns: 5 } })).toEqual({ tkns: 5 });
   });
 
+  test('gives a parameter that is a token as bytes, and what is no token as it came', () => {
+    const except = (value: unknown): unknown => bodyOf({ SH_END_ALL: { except: value } });
+    expect(except(T)).toEqual({ except: tokenBytes });
+    expect(except(258)).toEqual({ except: new Uint8Array([0, 0, 0, 0, 0, 0, 1, 2]) });
+    expect(except('short')).toEqual({ except: 'short' });
+    expect(except(-1)).toEqual({ except: -1 });
+    expect(except(null)).toEqual({ except: null });
+    expect(bodyOf({ SH_END_ALL: {} })).toEqual({});
+  });
+
+  test('gives a JSONPath to one place as a JSON pointer, to SH_UPDATE only', () => {
+    const body = { key: 'k', path: "$.a['b'][0]", value: 1 };
+    expect(bodyOf({ SH_UPDATE: { tkn: T, ...body } })).toEqual({ ...body, path: '/a/b/0' });
+    expect(bodyOf({ KV_UPDATE: body })).toEqual({ ...body, path: '/a/b/0' });
+    expect(bodyOf({ KV_UPDATE: { path: '$..a' } })).toEqual({ path: '$..a' });
+    expect(bodyOf({ KV_UPDATE: { path: 5 } })).toEqual({ path: 5 });
+    const find = { path: '$.a', rsp: 'keys' };
+    expect(bodyOf({ KV_FIND: find })).toEqual(find);
+  });
+
   test('keeps integers to 64 bits and the order of keys', () => {
     const frame = `{"KV_SET":{"keys":{"z":18446744073709551615,"10":-9223372036854775808,"9":1.0,"__proto__":1}}}`;
     const { body } = commandOf(frame);
@@ -296,6 +316,23 @@ describe('encodeTextReply', () => {
     );
     expect(encodeTextReply(command, count, 0, count.length)).toBe(
       '{"KV_GET_ALL_RSP":{"st":1,"cnt":3}}',
+    );
+  });
+
+  test.each([
+    [60, 59],
+    [59.999, 59],
+    [59, 58],
+    [1.001, 1],
+    [1, 0],
+    [0.25, 0],
+  ])('says to an integer as token that of %s s remain %i', (remaining, whole) => {
+    const expiry = { duration: 60, remaining, maxAge: 90.5 };
+    expect(replyTo({ SH_INFO: { tkn: 7 } }, 1, { expiry })).toBe(
+      `{"SH_INFO_RSP":{"st":1,"tkn":7,"expiry":{"duration":60,"remaining":${whole},"maxAge":90.5}}}`,
+    );
+    expect(replyTo({ SH_INFO: { tkn: T } }, 1, { expiry })).toBe(
+      `{"SH_INFO_RSP":{"st":1,"tkn":"${T}","expiry":${JSON.stringify(expiry)}}}`,
     );
   });
 

@@ -1,0 +1,106 @@
+/** Commands on the server. */
+import type { CommandSpec } from './command-spec.js';
+
+export const SERVER_ROWS = {
+  SV_INFO: {
+    op: 128,
+    place: 'io',
+    access: 'none',
+    onDefaultMap: false,
+    params: {},
+    result: {
+      serverVersion: { type: 'str', help: 'version of the server' },
+      persistEnabled: { type: 'bool', help: 'whether sessions survive a restart' },
+      protocol: { type: 'uint', help: 'version of the protocol' },
+      shards: { type: 'uint', help: 'shard threads' },
+      ioThreads: { type: 'uint', help: 'I/O threads' },
+      uptime: { type: 'seconds', help: 'since the start' },
+    },
+    statuses: [],
+    right: 'any',
+    summary: 'Describes the server.',
+  },
+  SV_PING: {
+    op: 129,
+    place: 'io',
+    access: 'none',
+    onDefaultMap: false,
+    params: {},
+    result: {},
+    statuses: [],
+    right: 'none',
+    summary: 'Answers.',
+  },
+  SV_AUTH: {
+    op: 130,
+    place: 'io',
+    access: 'none',
+    onDefaultMap: false,
+    params: {
+      secret: { type: 'str', help: 'the secret of the user' },
+      user: { type: 'str', help: 'name of the user' },
+    },
+    result: {
+      name: { type: 'str', help: 'name of the user' },
+      rights: { type: 'keys', help: 'what the connection may do from now on' },
+    },
+    statuses: [14, 200],
+    right: 'none',
+    summary: 'Says who uses this connection. 14 where the server has no users.',
+  },
+  SV_STATS: {
+    op: 131,
+    place: 'io',
+    access: 'none',
+    onDefaultMap: false,
+    params: {},
+    result: {
+      uptime: { type: 'seconds', help: 'since the start' },
+      shards: { type: 'stats', help: 'figures of each shard, by name' },
+      io: { type: 'stats', help: 'figures of each I/O thread, by name' },
+    },
+    statuses: [],
+    right: 'admin',
+    summary: 'Gives the figures that the threads keep.',
+  },
+  SV_EVENTS: {
+    op: 132,
+    place: 'io',
+    access: 'none',
+    onDefaultMap: false,
+    params: {
+      from: {
+        type: 'uint',
+        optional: true,
+        help: 'first sequence number wanted; absent: from now on',
+      },
+      kinds: {
+        type: 'keys',
+        optional: true,
+        help: 'some of `created`, `expired`, `cleared`, `ended`, `rotated`, `reused`; absent: all; `[]`: no more',
+      },
+    },
+    result: {
+      seq: { type: 'uint', help: 'sequence number of the next event' },
+    },
+    statuses: [],
+    right: 'admin',
+    summary: 'Pushes what happens to sessions, on all shards, to this connection.',
+  },
+  SV_SNAPSHOT: {
+    op: 133,
+    place: 'main',
+    access: 'none',
+    onDefaultMap: false,
+    params: {},
+    result: {
+      sessions: { type: 'uint', help: 'sessions in it' },
+      keys: { type: 'uint', help: 'keys in it, with those of the default map' },
+      bytes: { type: 'uint', help: 'bytes of its files' },
+      duration: { type: 'uint', help: 'milliseconds it took' },
+    },
+    statuses: [14, 123],
+    right: 'admin',
+    summary: 'Writes a snapshot of every shard, so that older log segments can go.',
+  },
+} as const satisfies Record<string, CommandSpec>;
