@@ -21,10 +21,13 @@ import {
   DEADLINE_AT,
   DIGEST_AT,
   ENTRY_CHANGE,
+  ENTRY_DEADLINE,
   ENTRY_DEFAULT_MAP,
   ENTRY_END,
   ENTRY_END_ALL,
   ENTRY_EXPIRY,
+  ENTRY_OWNER,
+  ENTRY_ROTATE,
   ENTRY_SESSION,
   EXPIRY_FLAGS_AT,
   IDLE_AT,
@@ -49,6 +52,14 @@ import {
   VERSION_WORD,
 } from './layout.js';
 import { pairBytesAt, prefixBytesOf } from './pairs.js';
+import {
+  clearTies,
+  noteUse,
+  placeAttributes,
+  placeOwner,
+  readDigest,
+  rotateSession,
+} from './apply-ties.js';
 import type { ShardState } from './shard-state.js';
 import { headerBytesOfStored, storedKeyBytes } from './stored-key.js';
 
@@ -78,26 +89,29 @@ const digest = new Int32Array(4);
 
 /**
  * Applies the entries in [start, end), up to the first that is damaged. Never reads outside of it.
+ *
+ * @param writtenMs when they were, for those that are of a log: sessions have been used by then.
  */
 export function applyEntries(
   target: ApplyTarget,
   space: ByteSpace,
   start: number,
   end: number,
+  writtenMs = 0,
 ): ApplyResult {
   let at = start;
   let entries = 0;
   while (at < end) {
     const problem = entryProblem(space, at, end);
     if (problem !== undefined) return { entries, at, problem };
-    applyEntry(target, space, at);
+    applyEntry(target, space, at, writtenMs);
     entries += 1;
     at += entryStride(space, at);
   }
   return { entries, at };
 }
 
-function applyEntry(target: ApplyTarget, space: ByteSpace, at: number): void {
+function applyEntry(target: ApplyTarget, space: ByteSpace, at: number, writtenMs: number): void {
   const kind = space.bytes[at + KIND_AT]!;
   if (kind === ENTRY_END_ALL) {
     endAll(target);
@@ -107,15 +121,20 @@ function applyEntry(target: ApplyTarget, space: ByteSpace, at: number): void {
     const { defaults } = target;
     if (defaults === undefined) return;
     if (kind === ENTRY_SESSION) placeSession(defaults.state, defaults.row, space, at);
-    else if (kind !== ENTRY_END) changeSession(defaults.state, defaults.row, space, at, kind);
+    // It does not end, has no owner and no token.
+    else if (kind <= ENTRY_DEADLINE) changeSession(defaults.state, defaults.row, space, at, kind);
     return;
   }
   if (!target.ownsSlot(slotOf(space, at))) return;
   const row = findRow(target.sessions, space, at);
-  if (kind === ENTRY_SESSION) placeSession(target.sessions, row, space, at);
-  else if (row === NIL) return;
-  else if (kind === ENTRY_END) target.sessions.drop(row);
-  else changeSession(target.sessions, row, space, at, kind);
+  if (kind === ENTRY_SESSION) {
+    placeSession(target.sessions, row, space, at);
+  } else if (row !== NIL && kind === ENTRY_END) {
+    target.sessions.drop(row);
+  } else if (row !== NIL) {
+    noteUse(target.sessions, row, space, at, writtenMs);
+    changeSession(target.sessions, row, space, at, kind);
+  }
 }
 
 export function isOfDefaultMap(space: ByteSpace, at: number): boolean {
@@ -138,10 +157,7 @@ function findRow(state: ShardState, space: ByteSpace, at: number): number {
 
 /** Valid until the next call. */
 export function digestOf(space: ByteSpace, at: number): Int32Array {
-  for (let word = 0; word < 4; word += 1) {
-    digest[word] = space.view.getInt32(at + DIGEST_AT + word * 4, true);
-  }
-  return digest;
+  return readDigest(space, at + DIGEST_AT, digest);
 }
 
 /**
@@ -168,6 +184,8 @@ export function placeSession(
   } else {
     state.wheel.cancel(row);
     keys.clear(row);
+    // An owner's sessions are in the order of their creation.
+    clearTies(state, row);
     rows.setDouble(row, CREATED_DOUBLE, createdMs);
     const meta = rows.word(row, META_WORD) & ~FLAG_SHARED;
     rows.setWord(row, META_WORD, meta | (flags & FLAG_SHARED));
@@ -175,6 +193,7 @@ export function placeSession(
   rows.setWord(row, VERSION_WORD, view.getInt32(at + VERSION_AT, true));
   rows.setDouble(row, DEADLINE_DOUBLE, view.getFloat64(at + DEADLINE_AT, true));
   setPolicy(state, row, space, at, flags);
+  if (!state.isDefaultMap) placeAttributes(state, row, space, at);
   const pairsAt = pairsAtOf(space, at);
   const pairsBytes = at + view.getUint32(at, true) - pairsAt;
   keys.place(row, view.getUint32(at + KEYS_AT, true), space, pairsAt, pairsBytes);
@@ -199,6 +218,10 @@ function changeSession(
   } else if (kind === ENTRY_EXPIRY) {
     const flags = metaFlagsOf(space.view.getUint32(at + EXPIRY_FLAGS_AT, true));
     setPolicy(state, row, space, at, flags);
+  } else if (kind === ENTRY_OWNER) {
+    placeOwner(state, row, space, at);
+  } else if (kind === ENTRY_ROTATE && !rotateSession(state, row, space, at)) {
+    return;
   }
   state.deadlines.moveTo(row, space.view.getFloat64(at + DEADLINE_AT, true));
 }

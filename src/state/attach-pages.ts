@@ -6,20 +6,29 @@ import {
   STRUCTURE_ENTRY_INDEX,
   STRUCTURE_EXTRAS,
   STRUCTURE_MAPS,
+  STRUCTURE_OWNER_INDEX,
+  STRUCTURE_OWNERS,
   STRUCTURE_ROW_INDEX,
   STRUCTURE_ROWS,
+  STRUCTURE_SUPERSEDED,
+  STRUCTURE_SUPERSEDED_INDEX,
 } from './layout.js';
+import type { Owners } from './owners.js';
 import type { SessionKeys } from './session-keys.js';
 import type { SessionRows } from './session-rows.js';
+import type { SupersededTokens } from './superseded.js';
 
 export interface AttachedParts {
   readonly memory: SharedMemory;
   readonly arena: Arena;
   readonly rows: SessionRows;
   readonly keys: SessionKeys;
+  readonly owners: Owners;
+  readonly superseded: SupersededTokens;
 }
 
-export function attachPages({ memory, arena, rows, keys }: AttachedParts): void {
+export function attachPages(parts: AttachedParts): void {
+  const { memory, arena, rows, keys, owners, superseded } = parts;
   const structures = new Map<number, { attachPage(ordinal: number, page: number): void }>([
     [STRUCTURE_ROWS, rows.pool],
     [STRUCTURE_ROW_INDEX, rows.index],
@@ -27,6 +36,10 @@ export function attachPages({ memory, arena, rows, keys }: AttachedParts): void 
     [STRUCTURE_MAPS, keys.big.maps],
     [STRUCTURE_ENTRIES, keys.big.entries],
     [STRUCTURE_ENTRY_INDEX, keys.big.index],
+    [STRUCTURE_OWNERS, owners.pool],
+    [STRUCTURE_OWNER_INDEX, owners.index],
+    [STRUCTURE_SUPERSEDED, superseded.pool],
+    [STRUCTURE_SUPERSEDED_INDEX, superseded.index],
   ]);
   memory.forEachPage((structure, ordinal, page) => {
     if (structure >= ARENA_STRUCTURE) arena.attachPage(structure, ordinal, page);

@@ -29,6 +29,7 @@ import {
   STRUCTURE_ENTRY_INDEX,
   STRUCTURE_MAPS,
 } from './layout.js';
+import { ADDED, MapJournal, REMOVED, REPLACED } from './map-journal.js';
 import { isKeyAt } from './small-records.js';
 import { keyHeaderBytesOf } from './stored-key.js';
 
@@ -51,6 +52,8 @@ export class BigMaps {
   readonly entries: CellPool;
   readonly index: HashIndex;
   readonly pairs: BlockChain;
+  /** What a map that may have to be put back has gone through. */
+  readonly journal = new MapJournal();
   readonly #control: Int32Array;
   readonly #arena: Arena;
 
@@ -175,6 +178,7 @@ export class BigMaps {
     this.#setMap(map, MAP_LAST, entry);
     this.#setMap(map, MAP_KEYS, this.#map(map, MAP_KEYS) + 1);
     this.#store(map, entry, key, keyAt, keyBytes, valueAt, valueBytes, 0);
+    if (this.journal.map === map) this.journal.note(ADDED, entry);
   }
 
   /** Replaces the value of an entry that find() gave. */
@@ -187,8 +191,10 @@ export class BigMaps {
     valueAt: number,
     valueBytes: number,
   ): void {
+    const pointer = this.#entry(entry, ENTRY_POINTER);
     const oldBytes = this.#entry(entry, ENTRY_BYTES);
-    this.pairs.free(this.#entry(entry, ENTRY_POINTER), oldBytes);
+    if (this.journal.map === map) this.journal.note(REPLACED, entry, pointer, oldBytes);
+    else this.pairs.free(pointer, oldBytes);
     this.#store(map, entry, key, keyAt, keyBytes, valueAt, valueBytes, oldBytes);
   }
 
@@ -201,11 +207,41 @@ export class BigMaps {
     else this.#setEntry(next, ENTRY_PREVIOUS, previous);
     this.#setMap(map, MAP_KEYS, this.#map(map, MAP_KEYS) - 1);
     this.#setMap(map, MAP_BYTES, this.#map(map, MAP_BYTES) - this.#entry(entry, ENTRY_BYTES));
-    this.#drop(entry);
+    this.index.remove(entry, this.#entry(entry, ENTRY_HASH));
+    if (this.journal.map === map) this.journal.note(REMOVED, entry);
+    else this.#free(entry);
+  }
+
+  /** What the journal holds of its map is not needed any more. */
+  keepJournal(): void {
+    const { map, isDetached } = this.journal;
+    this.journal.forEach(false, (what, entry, pointer, bytes) => {
+      if (what === REPLACED) this.pairs.free(pointer, bytes);
+      else if (what === REMOVED) this.#free(entry);
+    });
+    this.journal.end();
+    if (isDetached) this.discard(map);
+  }
+
+  /** Puts the journal's map back to what it was when the journal began. */
+  rollBack(): void {
+    const { map } = this.journal;
+    // What is undone is not noted.
+    this.journal.map = NIL;
+    this.journal.forEach(true, (what, entry, pointer, bytes) => {
+      if (what === ADDED) this.remove(map, entry);
+      else if (what === REMOVED) this.#putBack(map, entry);
+      else this.#restore(map, entry, pointer, bytes);
+    });
+    this.journal.end();
   }
 
   /** Gives the map up, with all that is in it. */
   discard(map: number): void {
+    if (this.journal.map === map) {
+      this.journal.isDetached = true;
+      return;
+    }
     this.#setMap(map, 0, GARBAGE);
     this.#setMap(map, MAP_NEXT_GARBAGE, this.#control[STATE_WORD + GARBAGE_STATE_WORD]!);
     this.#control[STATE_WORD + GARBAGE_STATE_WORD] = map + 1;
@@ -267,9 +303,36 @@ export class BigMaps {
   }
 
   #drop(entry: number): void {
-    this.pairs.free(this.#entry(entry, ENTRY_POINTER), this.#entry(entry, ENTRY_BYTES));
     this.index.remove(entry, this.#entry(entry, ENTRY_HASH));
+    this.#free(entry);
+  }
+
+  #free(entry: number): void {
+    this.pairs.free(this.#entry(entry, ENTRY_POINTER), this.#entry(entry, ENTRY_BYTES));
     this.entries.free(entry);
+  }
+
+  /** Undoes a remove(): the entry's neighbours are what they were then. */
+  #putBack(map: number, entry: number): void {
+    const next = this.#entry(entry, ENTRY_NEXT);
+    const previous = this.#entry(entry, ENTRY_PREVIOUS);
+    if (previous === NIL) this.#setMap(map, MAP_FIRST, entry);
+    else this.#setEntry(previous, ENTRY_NEXT, entry);
+    if (next === NIL) this.#setMap(map, MAP_LAST, entry);
+    else this.#setEntry(next, ENTRY_PREVIOUS, entry);
+    this.#setMap(map, MAP_KEYS, this.#map(map, MAP_KEYS) + 1);
+    this.#setMap(map, MAP_BYTES, this.#map(map, MAP_BYTES) + this.#entry(entry, ENTRY_BYTES));
+    const isIndexed = this.index.insert(entry, this.#entry(entry, ENTRY_HASH));
+    assert(isIndexed, 'out of pages');
+  }
+
+  /** Undoes a replace(). */
+  #restore(map: number, entry: number, pointer: number, bytes: number): void {
+    const replacedBytes = this.#entry(entry, ENTRY_BYTES);
+    this.pairs.free(this.#entry(entry, ENTRY_POINTER), replacedBytes);
+    this.#setEntry(entry, ENTRY_POINTER, pointer);
+    this.#setEntry(entry, ENTRY_BYTES, bytes);
+    this.#setMap(map, MAP_BYTES, this.#map(map, MAP_BYTES) + bytes - replacedBytes);
   }
 
   #relocate(from: number, to: number): void {

@@ -5,10 +5,15 @@
 import type { ByteSpace } from '../core/copy.js';
 import {
   alignedUp,
+  ATTRIBUTE_HEADER_BYTES,
+  ATTRIBUTE_LAST_USED,
+  ATTRIBUTE_OWNER,
+  ATTRIBUTE_SUPERSEDED,
   ATTRIBUTES_BYTES_AT,
   CHANGE_HEADER_BYTES,
   CREATED_AT,
   DEADLINE_AT,
+  DIGEST_BYTES,
   END_BYTES,
   ENTRY_CHANGE,
   ENTRY_DEADLINE,
@@ -16,32 +21,39 @@ import {
   ENTRY_END,
   ENTRY_END_ALL,
   ENTRY_EXPIRY,
+  ENTRY_OWNER,
+  ENTRY_ROTATE,
   ENTRY_SESSION,
   EXPIRY_BYTES,
   EXPIRY_FLAGS_AT,
+  GRACE_AT,
   IDLE_AT,
   KEYS_AT,
   KIND_AT,
+  LAST_USED_AT,
   MAX_AGE_AT,
   metaFlagsOf,
   OP_CLEAR,
   OP_PUT,
   OP_REMOVE,
+  OWNER_HEADER_BYTES,
+  ROTATE_BYTES,
   SESSION_FLAGS_AT,
   SESSION_HEADER_BYTES,
   SLOT_AT,
+  SUPERSEDED_BYTES,
 } from './entry-format.js';
-import { SLOT_MASK } from './layout.js';
+import { OWNER_NAME_BYTES_MAX, SLOT_MASK } from './layout.js';
 import { checkedPairEnd } from './pairs.js';
 import { storedKeyEnd } from './stored-key.js';
 
 /** The year 5138: far beyond every deadline, and within what the timing wheel has a place for. */
 const INSTANT_MS_MAX = 1e14;
-const ATTRIBUTE_HEADER_BYTES = 3;
+const INSTANT_BYTES = 8;
 
 /** By kind: bytes of its header, and whether more may follow. */
 const HEADER_BYTES: readonly (number | undefined)[] = headerBytesByKind();
-const IS_OPEN_ENDED: readonly boolean[] = [false, true, true];
+const OPEN_ENDED: readonly number[] = [ENTRY_SESSION, ENTRY_CHANGE, ENTRY_OWNER];
 
 /** What is wrong with the entry at an offset, for people; undefined where nothing is. */
 export function entryProblem(space: ByteSpace, at: number, end: number): string | undefined {
@@ -51,7 +63,7 @@ export function entryProblem(space: ByteSpace, at: number, end: number): string 
   const kind = space.bytes[at + KIND_AT]!;
   const headerBytes = HEADER_BYTES[kind];
   if (headerBytes === undefined) return `an entry of the unknown kind ${kind}`;
-  const isFitting = IS_OPEN_ENDED[kind] === true ? bytes >= headerBytes : bytes === headerBytes;
+  const isFitting = OPEN_ENDED.includes(kind) ? bytes >= headerBytes : bytes === headerBytes;
   if (!isFitting) return `an entry of kind ${kind} cannot have ${bytes} bytes`;
   if (at + alignedUp(bytes) > end) return `an entry of ${bytes} bytes is cut short`;
   const flags = space.bytes[at + KIND_AT + 1]!;
@@ -63,7 +75,10 @@ export function entryProblem(space: ByteSpace, at: number, end: number): string 
   if (!isDuration(deadlineMs)) return `an entry has the deadline ${deadlineMs}`;
   if (kind === ENTRY_SESSION) return sessionProblem(space, at, at + bytes);
   if (kind === ENTRY_CHANGE) return changeProblem(space, at + CHANGE_HEADER_BYTES, at + bytes);
-  return kind === ENTRY_EXPIRY ? expiryProblem(space, at, at + EXPIRY_FLAGS_AT) : undefined;
+  if (kind === ENTRY_EXPIRY) return expiryProblem(space, at, at + EXPIRY_FLAGS_AT);
+  if (kind === ENTRY_OWNER) return ownerProblem(space, at, bytes - OWNER_HEADER_BYTES);
+  if (kind === ENTRY_ROTATE && !isInstantAt(space, at + GRACE_AT)) return 'a grace has no end';
+  return undefined;
 }
 
 /** Bytes from the start of an entry, checked already, to that of the next. */
@@ -96,9 +111,31 @@ function areAttributes(space: ByteSpace, start: number, pairsAt: number, end: nu
   if (pairsAt > end) return false;
   let at = start;
   while (at + ATTRIBUTE_HEADER_BYTES <= pairsAt) {
-    at += ATTRIBUTE_HEADER_BYTES + space.view.getUint16(at + 1, true);
+    const bytes = space.view.getUint16(at + 1, true);
+    const valueAt = at + ATTRIBUTE_HEADER_BYTES;
+    if (valueAt + bytes > pairsAt || !isAttribute(space, space.bytes[at]!, valueAt, bytes)) {
+      return false;
+    }
+    at = valueAt + bytes;
   }
   return at === pairsAt;
+}
+
+/** Whether an attribute's value is as its tag wants it; anything goes with an unknown tag. */
+function isAttribute(space: ByteSpace, tag: number, at: number, bytes: number): boolean {
+  if (tag === ATTRIBUTE_OWNER) return bytes >= 1 && bytes <= OWNER_NAME_BYTES_MAX;
+  if (tag === ATTRIBUTE_LAST_USED) return bytes === INSTANT_BYTES && isInstantAt(space, at);
+  if (tag !== ATTRIBUTE_SUPERSEDED) return true;
+  if (bytes === 0 || bytes % SUPERSEDED_BYTES !== 0) return false;
+  for (let tokenAt = at; tokenAt < at + bytes; tokenAt += SUPERSEDED_BYTES) {
+    if (!isInstantAt(space, tokenAt + DIGEST_BYTES)) return false;
+  }
+  return true;
+}
+
+function ownerProblem(space: ByteSpace, at: number, nameBytes: number): string | undefined {
+  if (nameBytes > OWNER_NAME_BYTES_MAX) return `an owner has a name of ${nameBytes} bytes`;
+  return isInstantAt(space, at + LAST_USED_AT) ? undefined : 'an owned session was never used';
 }
 
 function changeProblem(space: ByteSpace, start: number, end: number): string | undefined {
@@ -127,6 +164,11 @@ function isDuration(ms: number): boolean {
   return (ms >= 0 && ms <= INSTANT_MS_MAX) || ms === Infinity;
 }
 
+function isInstantAt(space: ByteSpace, at: number): boolean {
+  const ms = space.view.getFloat64(at, true);
+  return isDuration(ms) && ms !== Infinity;
+}
+
 function headerBytesByKind(): number[] {
   const bytes: number[] = [];
   bytes[ENTRY_SESSION] = SESSION_HEADER_BYTES;
@@ -135,5 +177,7 @@ function headerBytesByKind(): number[] {
   bytes[ENTRY_DEADLINE] = CHANGE_HEADER_BYTES;
   bytes[ENTRY_END] = END_BYTES;
   bytes[ENTRY_END_ALL] = END_BYTES;
+  bytes[ENTRY_OWNER] = OWNER_HEADER_BYTES;
+  bytes[ENTRY_ROTATE] = ROTATE_BYTES;
   return bytes;
 }

@@ -1,13 +1,15 @@
 /**
- * Repays the fragmentation of a shard's memory in small steps: moves sessions' headers, entries of
- * big maps and blocks into holes, and tells whoever points to them.
+ * Repays the fragmentation of a shard's memory in small steps: moves sessions' headers and what
+ * belongs to them, entries of big maps and blocks into holes, and tells whoever points to them.
  */
 import type { TimingWheel } from '../expiry/timing-wheel.js';
 import type { Arena } from '../memory/arena.js';
 import { NIL, type SharedMemory } from '../memory/shared-memory.js';
-import { OWNER_SESSION } from './layout.js';
+import { FLAG_OWNED, FLAG_SUPERSEDED, META_WORD, OWNER_NAME, OWNER_SESSION } from './layout.js';
+import type { Owners } from './owners.js';
 import type { SessionKeys } from './session-keys.js';
 import type { SessionRows } from './session-rows.js';
+import type { SupersededTokens } from './superseded.js';
 
 export interface CompactionParts {
   readonly memory: SharedMemory;
@@ -15,6 +17,8 @@ export interface CompactionParts {
   readonly rows: SessionRows;
   readonly keys: SessionKeys;
   readonly wheel: TimingWheel;
+  readonly owners: Owners;
+  readonly superseded: SupersededTokens;
 }
 
 export class Compaction {
@@ -29,7 +33,7 @@ export class Compaction {
 
   /** One step; see ShardState.tidy(). @returns whether there is more to do. */
   step(cellsMax: number, keepsRowsInPlace: boolean): boolean {
-    const { memory, arena, rows, keys } = this.#parts;
+    const { memory, arena, rows, keys, owners, superseded } = this.#parts;
     let isBusy = keys.big.reclaim(cellsMax) === cellsMax;
     if (rows.pool.isSparse && !keepsRowsInPlace) {
       rows.pool.compact(cellsMax, this.#relocateRow);
@@ -37,15 +41,21 @@ export class Compaction {
     }
     rows.compactExtras(cellsMax);
     keys.big.compact(cellsMax);
+    owners.compact(cellsMax);
+    superseded.compact(cellsMax);
     isBusy = isBusy || rows.extras.isSparse || keys.big.entries.isSparse;
+    isBusy = isBusy || owners.pool.isSparse || superseded.pool.isSparse;
     isBusy = arena.compact(cellsMax, this.#relocateBlock) || isBusy;
     return memory.compact() || isBusy;
   }
 
   #rowMoved(from: number, to: number): void {
-    const { arena, rows, keys, wheel } = this.#parts;
+    const { arena, rows, keys, wheel, owners, superseded } = this.#parts;
     rows.relocate(from, to);
     wheel.relocate(to);
+    const meta = rows.word(to, META_WORD);
+    if ((meta & FLAG_OWNED) !== 0) owners.rowMoved(to);
+    if ((meta & FLAG_SUPERSEDED) !== 0) superseded.rowMoved(to);
     const pointer = rows.pointerOf(to);
     if (pointer === NIL) return;
     if (keys.isBig(to)) keys.big.setRow(pointer, to);
@@ -53,8 +63,11 @@ export class Compaction {
   }
 
   #blockMoved(owner: number, from: number, to: number): void {
-    const row = owner >> 2;
-    if ((owner & 3) === OWNER_SESSION) this.#parts.rows.setPointer(row, to);
-    else this.#parts.keys.big.relocateBlock(row, from, to);
+    const { rows, keys, owners } = this.#parts;
+    const number = owner >> 2;
+    const kind = owner & 3;
+    if (kind === OWNER_SESSION) rows.setPointer(number, to);
+    else if (kind === OWNER_NAME) owners.nameMoved(number, to);
+    else keys.big.relocateBlock(number, from, to);
   }
 }

@@ -118,6 +118,14 @@ export class EffectBuffer {
     this.#openAt = NONE;
   }
 
+  /** One entry, padded, that another buffer or this one had before. */
+  append(entry: Uint8Array): void {
+    this.reserve(entry.length);
+    this.space.bytes.set(entry, this.length);
+    this.length += entry.length;
+    this.entries += 1;
+  }
+
   /** Makes room for so many bytes behind the length. */
   reserve(bytes: number): void {
     const needed = this.length + bytes + PADDING_ROOM_BYTES;
@@ -199,17 +207,23 @@ export class EffectBuffer {
     this.length += OP_BYTES;
   }
 
-  /** The change is complete: notes the session's version and deadline as they are now. */
-  closeChange(words: Int32Array, base: number, isDefaultMap: boolean): void {
+  /**
+   * The change is complete: notes the session's version and deadline as they are now.
+   *
+   * @returns where its entry begins.
+   */
+  closeChange(words: Int32Array, base: number, isDefaultMap: boolean): number {
     this.#open(words, base, 0);
     const target = this.#words;
-    const to = this.#openAt >>> 2;
+    const at = this.#openAt;
+    const to = at >>> 2;
     // It may have been begun as a move of the deadline.
     target[to + KIND_WORD] = kindWordOf(ENTRY_CHANGE, words[base + META_WORD]!, isDefaultMap);
     target[to + VERSION_ENTRY_WORD] = words[base + VERSION_WORD]!;
     target[to + DEADLINE_ENTRY_WORD] = words[base + DEADLINE_WORD]!;
     target[to + DEADLINE_ENTRY_WORD + 1] = words[base + DEADLINE_WORD + 1]!;
-    this.end(this.#openAt);
+    this.end(at);
+    return at;
   }
 
   /**

@@ -11,12 +11,22 @@
  *   13     link of the index
  *   14-15  creation, double: milliseconds
  *
- * A session with a maxAge has an extras cell, 24 bytes, that takes over its pointer:
+ * A session with a maxAge, an owner, superseded tokens or watchers has an extras cell, 48 bytes,
+ * that takes over its pointer:
  *
- *   0  row, FREE while free    1  pointer    2-3  maxAge, double: milliseconds    4-5 links while free
+ *   0      row, FREE while free
+ *   1      pointer
+ *   2-3    maxAge, double: milliseconds; Infinity none
+ *   4-5    last used, double: milliseconds; of a session with an owner (links while free)
+ *   6      cell of the owner, owners.ts; NIL none
+ *   7-8    next and previous session of the owner: rows; NIL none
+ *   9      newest superseded token, superseded.ts; NIL none
+ *   10     watch number, notices.ts; 0 none
+ *   11     I/O threads that watch: bit (number & 31) each
  *
  * The control block's state words: 0-1 bytes of the arena (double), 2 keys in live sessions, 4-5
- * seed of the key hash, 6 first map to be reclaimed (number + 1).
+ * seed of the key hash, 6 first map to be reclaimed (number + 1), 7 last watch number given out,
+ * 8 sessions watched.
  */
 export const ROW_BYTES = 64;
 export const ROWS_SHIFT = 12; // 4,096 rows a page
@@ -46,16 +56,37 @@ export const FLAG_SHARED = 1 << 19;
 export const FLAG_EXPIRES = 1 << 20;
 export const FLAG_BIG = 1 << 21;
 export const FLAG_EXTRAS = 1 << 22;
+/** What a session has that needs an extras cell, beside a maxAge. */
+export const FLAG_OWNED = 1 << 23;
+export const FLAG_SUPERSEDED = 1 << 24;
+export const FLAG_WATCHED = 1 << 25;
+export const TIE_FLAGS = FLAG_OWNED | FLAG_SUPERSEDED | FLAG_WATCHED;
 export const EXPIRY_FLAGS = FLAG_DELETE | FLAG_EXTEND_ON_WRITE | FLAG_EXTEND_ON_READ | FLAG_EXPIRES;
 
-export const EXTRAS_BYTES = 24;
+export const EXTRAS_BYTES = 48;
 export const EXTRAS_POINTER_WORD = 1;
 export const EXTRAS_MAX_AGE_DOUBLE = 1;
+export const EXTRAS_LAST_USED_DOUBLE = 2;
+export const EXTRAS_OWNER_WORD = 6;
+export const EXTRAS_NEXT_WORD = 7;
+export const EXTRAS_PREVIOUS_WORD = 8;
+export const EXTRAS_SUPERSEDED_WORD = 9;
+export const EXTRAS_WATCH_WORD = 10;
+export const EXTRAS_WATCHERS_WORD = 11;
+
+export const OWNER_CELL_BYTES = 32;
+export const SUPERSEDED_CELL_BYTES = 40;
+/** An owner's name: bytes of UTF-8. */
+export const OWNER_NAME_BYTES_MAX = 256;
+/** What an owner and a superseded token can cost at most: cells, buckets, the name's block. */
+export const OWNED_BOUND_BYTES = EXTRAS_BYTES + OWNER_CELL_BYTES + 8 + OWNER_NAME_BYTES_MAX + 32;
+export const SUPERSEDED_BOUND_BYTES = EXTRAS_BYTES + SUPERSEDED_CELL_BYTES + 8;
 
 /** Kinds of block owners: row << 2 | kind. */
 export const OWNER_SESSION = 0;
 export const OWNER_ENTRY = 1;
 export const OWNER_CHUNK = 2;
+export const OWNER_NAME = 3;
 
 /** Structures of the shared memory. Size classes follow from ARENA_STRUCTURE on. */
 export const STRUCTURE_ROWS = 1;
@@ -64,7 +95,13 @@ export const STRUCTURE_EXTRAS = 3;
 export const STRUCTURE_MAPS = 4;
 export const STRUCTURE_ENTRIES = 5;
 export const STRUCTURE_ENTRY_INDEX = 6;
+export const STRUCTURE_OWNERS = 7;
+export const STRUCTURE_OWNER_INDEX = 8;
+export const STRUCTURE_SUPERSEDED = 9;
+export const STRUCTURE_SUPERSEDED_INDEX = 10;
 
 export const KEYS_STATE_WORD = 2;
 export const SEED_STATE_WORD = 4;
 export const GARBAGE_STATE_WORD = 6;
+export const WATCH_STATE_WORD = 7;
+export const WATCHED_STATE_WORD = 8;

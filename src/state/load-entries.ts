@@ -20,8 +20,9 @@ import {
   MAX_AGE_AT,
   metaFlagsOf,
   SESSION_FLAGS_AT,
+  SESSION_HEADER_BYTES,
 } from './entry-format.js';
-import { FLAG_DELETE } from './layout.js';
+import { FLAG_DELETE, OWNED_BOUND_BYTES } from './layout.js';
 import { forEachPair } from './pairs.js';
 import type { ShardState } from './shard-state.js';
 
@@ -88,14 +89,16 @@ function loadEntry(target: LoadTarget, space: ByteSpace, at: number, result: Loa
     result.dead += 1;
     return;
   }
-  if (!isDefaultMap && sessions.find(digestOf(space, at), 0, slotOf(space, at)) !== NIL) {
+  if (!isDefaultMap && isPresent(sessions, space, at)) {
     result.present += 1;
     return;
   }
   const keys = space.view.getUint32(at + KEYS_AT, true);
   const pairsAt = pairsAtOf(space, at);
   const end = at + space.view.getUint32(at, true);
-  if (target.admits?.(keys, end - pairsAt) === false) {
+  const attributesBytes = pairsAt - at - SESSION_HEADER_BYTES;
+  const tiesBytes = attributesBytes === 0 ? 0 : OWNED_BOUND_BYTES + 2 * attributesBytes;
+  if (target.admits?.(keys, end - pairsAt + tiesBytes) === false) {
     result.refused += 1;
     return;
   }
@@ -111,6 +114,11 @@ function loadEntry(target: LoadTarget, space: ByteSpace, at: number, result: Loa
     // Its data went at the deadline: they go now, and are not counted.
     sessions.find(digestOf(space, at), 0, slotOf(space, at));
   }
+}
+
+/** Under a token that was replaced since, too: that must not come to life again. */
+function isPresent(sessions: ShardState, space: ByteSpace, at: number): boolean {
+  return sessions.find(digestOf(space, at), 0, slotOf(space, at)) !== NIL || sessions.isSuperseded;
 }
 
 /**

@@ -183,10 +183,8 @@ export class SessionKeys {
     }
     this.big.remove(pointer, this.#foundEntry);
     this.#control[STATE_WORD + KEYS_STATE_WORD]! -= 1;
-    const isSmall =
-      this.big.keysOf(pointer) <= SMALL_KEYS_MAX / 2 &&
-      this.big.bytesOf(pointer) <= SMALL_BYTES_MAX / 2;
-    if (isSmall) this.#toSmall(row);
+    // One that may have to be put back stays as it is until then.
+    if (this.big.journal.map !== pointer) this.#shrink(row);
   }
 
   /** Removes all keys in one step, however many; returns how many. */
@@ -199,6 +197,30 @@ export class SessionKeys {
     this.#rows.setWord(row, META_WORD, this.#rows.word(row, META_WORD) & ~(FLAG_BIG | COUNT_MASK));
     this.#control[STATE_WORD + KEYS_STATE_WORD]! -= count;
     return count;
+  }
+
+  /** What happens to a big session's keys from here on can be undone, by rollBack(). */
+  beginJournal(row: number): void {
+    this.big.journal.begin(this.#rows.pointerOf(row));
+  }
+
+  /** Ends what beginJournal() began: the keys stay as they are. */
+  keepJournal(row: number): void {
+    this.big.keepJournal();
+    if (this.isBig(row)) this.#shrink(row);
+  }
+
+  /** Ends what beginJournal() began: the keys are as they were then. */
+  rollBack(row: number): void {
+    const { map, isDetached } = this.big.journal;
+    if (isDetached) {
+      this.clear(row);
+      this.#rows.setPointer(row, map);
+      this.#rows.setWord(row, META_WORD, this.#rows.word(row, META_WORD) | FLAG_BIG);
+    }
+    const keys = isDetached ? 0 : this.big.keysOf(map);
+    this.big.rollBack();
+    this.#control[STATE_WORD + KEYS_STATE_WORD]! += this.big.keysOf(map) - keys;
   }
 
   /** A small session's record as it is, bytesBoundOf() long. */
@@ -273,6 +295,14 @@ export class SessionKeys {
     this.foundBytes = this.big.pairBytesOf(entry);
     const isChained = this.big.pairs.isChained(this.foundBytes);
     this.foundAt = this.#arena.payloadAt(this.foundPointer) + (isChained ? 4 : 0);
+  }
+
+  /** Makes a big session a small one if it has little enough. */
+  #shrink(row: number): void {
+    const map = this.#rows.pointerOf(row);
+    const isSmall =
+      this.big.keysOf(map) <= SMALL_KEYS_MAX / 2 && this.big.bytesOf(map) <= SMALL_BYTES_MAX / 2;
+    if (isSmall) this.#toSmall(row);
   }
 
   #addCount(row: number, by: number): void {

@@ -2,6 +2,7 @@
  * The headers of a shard's sessions (layout.ts) and the index from digest to header. A row is the
  * number of a header; it may change between turns, when headers move into holes.
  */
+import { assert } from '../core/errors.js';
 import { CellPool, FREE } from '../memory/cell-pool.js';
 import { HashIndex } from '../memory/hash-index.js';
 import { NIL, type SharedMemory } from '../memory/shared-memory.js';
@@ -10,8 +11,15 @@ import {
   CREATED_DOUBLE,
   DEADLINE_DOUBLE,
   EXTRAS_BYTES,
+  EXTRAS_LAST_USED_DOUBLE,
   EXTRAS_MAX_AGE_DOUBLE,
+  EXTRAS_NEXT_WORD,
+  EXTRAS_OWNER_WORD,
   EXTRAS_POINTER_WORD,
+  EXTRAS_PREVIOUS_WORD,
+  EXTRAS_SUPERSEDED_WORD,
+  EXTRAS_WATCH_WORD,
+  EXTRAS_WATCHERS_WORD,
   FLAG_BIG,
   FLAG_EXTRAS,
   IDLE_DOUBLE,
@@ -28,6 +36,7 @@ import {
   STRUCTURE_EXTRAS,
   STRUCTURE_ROW_INDEX,
   STRUCTURE_ROWS,
+  TIE_FLAGS,
   VERSION_WORD,
 } from './layout.js';
 
@@ -190,53 +199,92 @@ export class SessionRows {
 
   /** What the session's pointer says: the record in the arena or the number of its big map. */
   pointerOf(row: number): number {
-    const pointer = this.word(row, POINTER_WORD);
-    if ((this.word(row, META_WORD) & FLAG_EXTRAS) === 0) return pointer;
-    return this.extras.wordsOf(pointer)[this.extras.wordAt(pointer) + EXTRAS_POINTER_WORD]!;
+    if ((this.word(row, META_WORD) & FLAG_EXTRAS) === 0) return this.word(row, POINTER_WORD);
+    return this.extra(row, EXTRAS_POINTER_WORD);
   }
 
   setPointer(row: number, pointer: number): void {
-    if ((this.word(row, META_WORD) & FLAG_EXTRAS) === 0) {
-      this.setWord(row, POINTER_WORD, pointer);
-      return;
-    }
-    const cell = this.word(row, POINTER_WORD);
-    this.extras.wordsOf(cell)[this.extras.wordAt(cell) + EXTRAS_POINTER_WORD] = pointer;
+    if ((this.word(row, META_WORD) & FLAG_EXTRAS) === 0) this.setWord(row, POINTER_WORD, pointer);
+    else this.setExtra(row, EXTRAS_POINTER_WORD, pointer);
   }
 
   /** Milliseconds, or Infinity for none. */
   maxAgeOf(row: number): number {
     if ((this.word(row, META_WORD) & FLAG_EXTRAS) === 0) return Infinity;
-    const cell = this.word(row, POINTER_WORD);
-    return this.#extrasDoubles(cell)[(this.extras.wordAt(cell) >>> 1) + EXTRAS_MAX_AGE_DOUBLE]!;
+    return this.extraDouble(row, EXTRAS_MAX_AGE_DOUBLE);
   }
 
   /** Infinity removes it. @returns false when out of pages. */
   setMaxAge(row: number, maxAgeMs: number): boolean {
-    const meta = this.word(row, META_WORD);
-    const hasExtras = (meta & FLAG_EXTRAS) !== 0;
-    if (maxAgeMs === Infinity) {
-      if (!hasExtras) return true;
-      const cell = this.word(row, POINTER_WORD);
-      const pointer = this.pointerOf(row);
-      this.extras.free(cell);
-      this.setWord(row, META_WORD, meta & ~FLAG_EXTRAS);
-      this.setWord(row, POINTER_WORD, pointer);
-      return true;
-    }
-    const cell = hasExtras ? this.word(row, POINTER_WORD) : this.extras.allocate();
-    if (cell === NIL) return false;
-    if (!hasExtras) {
-      const words = this.extras.wordsOf(cell);
-      const at = this.extras.wordAt(cell);
-      words[at] = row;
-      words[at + EXTRAS_POINTER_WORD] = this.word(row, POINTER_WORD);
-      this.setWord(row, META_WORD, meta | FLAG_EXTRAS);
-      this.setWord(row, POINTER_WORD, cell);
-    }
-    const doubleAt = (this.extras.wordAt(cell) >>> 1) + EXTRAS_MAX_AGE_DOUBLE;
-    this.#extrasDoubles(cell)[doubleAt] = maxAgeMs;
+    if (maxAgeMs === Infinity && (this.word(row, META_WORD) & FLAG_EXTRAS) === 0) return true;
+    if (!this.needExtras(row)) return false;
+    this.setExtraDouble(row, EXTRAS_MAX_AGE_DOUBLE, maxAgeMs);
+    if (maxAgeMs === Infinity) this.dropExtras(row);
     return true;
+  }
+
+  /** Gives the session an extras cell unless it has one. @returns false when out of pages. */
+  needExtras(row: number): boolean {
+    const meta = this.word(row, META_WORD);
+    if ((meta & FLAG_EXTRAS) !== 0) return true;
+    const cell = this.extras.allocate();
+    if (cell === NIL) return false;
+    const words = this.extras.wordsOf(cell);
+    const at = this.extras.wordAt(cell);
+    words[at] = row;
+    words[at + EXTRAS_POINTER_WORD] = this.word(row, POINTER_WORD);
+    words[at + EXTRAS_OWNER_WORD] = NIL;
+    words[at + EXTRAS_NEXT_WORD] = NIL;
+    words[at + EXTRAS_PREVIOUS_WORD] = NIL;
+    words[at + EXTRAS_SUPERSEDED_WORD] = NIL;
+    words[at + EXTRAS_WATCH_WORD] = 0;
+    words[at + EXTRAS_WATCHERS_WORD] = 0;
+    this.setWord(row, META_WORD, meta | FLAG_EXTRAS);
+    this.setWord(row, POINTER_WORD, cell);
+    this.setExtraDouble(row, EXTRAS_MAX_AGE_DOUBLE, Infinity);
+    this.setExtraDouble(row, EXTRAS_LAST_USED_DOUBLE, 0);
+    return true;
+  }
+
+  /** Takes the extras cell back unless something of the session still needs it. */
+  dropExtras(row: number): void {
+    const meta = this.word(row, META_WORD);
+    if ((meta & TIE_FLAGS) !== 0 || this.maxAgeOf(row) !== Infinity) return;
+    const pointer = this.pointerOf(row);
+    this.extras.free(this.word(row, POINTER_WORD));
+    this.setWord(row, META_WORD, meta & ~FLAG_EXTRAS);
+    this.setWord(row, POINTER_WORD, pointer);
+  }
+
+  /** A word of the session's extras cell, which it has. */
+  extra(row: number, word: number): number {
+    const cell = this.word(row, POINTER_WORD);
+    return this.extras.wordsOf(cell)[this.extras.wordAt(cell) + word]!;
+  }
+
+  setExtra(row: number, word: number, value: number): void {
+    const cell = this.word(row, POINTER_WORD);
+    this.extras.wordsOf(cell)[this.extras.wordAt(cell) + word] = value;
+  }
+
+  extraDouble(row: number, double: number): number {
+    const cell = this.word(row, POINTER_WORD);
+    return this.#extrasDoubles(cell)[(this.extras.wordAt(cell) >>> 1) + double]!;
+  }
+
+  setExtraDouble(row: number, double: number, value: number): void {
+    const cell = this.word(row, POINTER_WORD);
+    this.#extrasDoubles(cell)[(this.extras.wordAt(cell) >>> 1) + double] = value;
+  }
+
+  /** The session has another digest from now on, unused so far and of the same slot. */
+  rename(row: number, digest: Int32Array, at: number): void {
+    const words = this.wordsOf(row);
+    const base = wordAtOf(row);
+    this.index.remove(row, words[base]!);
+    for (let word = 0; word < 4; word += 1) words[base + word] = digest[at + word]!;
+    const isPlaced = this.index.insert(row, words[base]!);
+    assert(isPlaced, 'out of pages');
   }
 
   isLive(row: number): boolean {
@@ -254,9 +302,7 @@ export class SessionRows {
   /** After a header's words were copied: repairs the index and the extras. */
   relocate(from: number, to: number): void {
     this.index.relocate(from, to, this.word(to, 0));
-    if ((this.word(to, META_WORD) & FLAG_EXTRAS) === 0) return;
-    const cell = this.word(to, POINTER_WORD);
-    this.extras.wordsOf(cell)[this.extras.wordAt(cell)] = to;
+    if ((this.word(to, META_WORD) & FLAG_EXTRAS) !== 0) this.setExtra(to, 0, to);
   }
 
   #extrasDoubles(cell: number): Float64Array {

@@ -12,65 +12,48 @@
  */
 import type { ByteSpace } from '../core/copy.js';
 import { assert } from '../core/errors.js';
-import type { TimingWheel } from '../expiry/timing-wheel.js';
-import { Arena } from '../memory/arena.js';
-import { type MemoryHandles, NIL, SharedMemory, STATE_WORD } from '../memory/shared-memory.js';
+import { type MemoryHandles, NIL, STATE_WORD } from '../memory/shared-memory.js';
 import { attachPages } from './attach-pages.js';
 import { Compaction } from './compaction.js';
-import { Deadlines, type ExpiryPolicy, flagsOfPolicy } from './deadlines.js';
-import type { EffectBuffer } from './effect-buffer.js';
+import { type ExpiryPolicy, flagsOfPolicy } from './deadlines.js';
 import { encodeSession } from './encode-session.js';
 import {
   CREATED_DOUBLE,
   FLAG_EXTEND_ON_READ,
   FLAG_EXTEND_ON_WRITE,
+  FLAG_EXTRAS,
+  FLAG_OWNED,
   FLAG_SHARED,
+  FLAG_WATCHED,
   META_WORD,
   SEED_STATE_WORD,
   VERSION_WORD,
 } from './layout.js';
-import { SessionKeys } from './session-keys.js';
-import { SessionRows, wordAtOf } from './session-rows.js';
+import type { SessionObserver } from './observers.js';
+import { wordAtOf } from './session-rows.js';
+import { TiedState, type TiedStateOptions } from './tied-state.js';
+import { Undo } from './undo.js';
 
 /** Digests in one readAhead() at most. */
 export const READ_AHEAD_MAX = 16;
 
-/** Told of what happens to sessions, for counters. */
-export interface SessionObserver {
-  sessionStarted(): void;
-  /** Ended by command. */
-  sessionsEnded(count: number): void;
-  sessionExpired(lagMs: number): void;
-  sessionCleared(lagMs: number): void;
-}
+export type { SessionObserver };
 
-export interface ShardStateOptions {
-  readonly nowMs: number;
+export interface ShardStateOptions extends TiedStateOptions {
   /** Two random words: the seed of the key hash. */
   readonly seed: readonly [number, number];
   readonly observer: SessionObserver;
-  /** Whether it holds the default map alone, which is no session. */
-  readonly isDefaultMap?: boolean;
 }
 
 /** Rows touched by one slice of endRecovery(). */
 const RECOVERY_ROWS = 4_096;
 
-export class ShardState {
-  readonly memory: SharedMemory;
-  readonly arena: Arena;
-  readonly rows: SessionRows;
-  readonly keys: SessionKeys;
-  readonly deadlines: Deadlines;
-  readonly wheel: TimingWheel;
-  readonly isDefaultMap: boolean;
-  /** Where changes leave their entries; undefined where nothing is to last. */
-  effects: EffectBuffer | undefined = undefined;
+export class ShardState extends TiedState {
+  readonly undo: Undo;
   /** Off while entries cannot be written: reads then extend nothing. */
   mayExtendOnRead = true;
   /** On while a walk over the rows is under way: tidy() moves no row then. */
   keepsRowsInPlace = false;
-  nowMs: number;
   readonly #seed: readonly [number, number];
   readonly #observer: SessionObserver;
   readonly #compaction: Compaction;
@@ -83,15 +66,9 @@ export class ShardState {
   readonly #onDue = (row: number): void => this.#due(row);
 
   constructor(options: ShardStateOptions, handles?: MemoryHandles) {
-    this.memory = new SharedMemory(handles);
-    this.arena = new Arena(this.memory);
-    this.rows = new SessionRows(this.memory);
-    this.keys = new SessionKeys(this.memory, this.arena, this.rows);
-    this.deadlines = new Deadlines(this.memory, this.rows, this.keys);
-    this.wheel = this.deadlines.wheel;
+    super(options, handles);
+    this.undo = new Undo(this);
     this.#compaction = new Compaction(this);
-    this.isDefaultMap = options.isDefaultMap ?? false;
-    this.nowMs = options.nowMs;
     this.#seed = options.seed;
     this.#observer = options.observer;
     if (handles === undefined) this.#start();
@@ -106,16 +83,21 @@ export class ShardState {
     return this.rows.pool.live;
   }
 
-  /** Bytes of all structures, exactly as --max-memory counts them. */
-  get bytes(): number {
-    return this.arena.bytes + this.rows.bytes + this.keys.big.bytes;
-  }
-
   /** The row of a live session, or NIL. */
   find(digest: Int32Array, at: number, slot: number): number {
     const row = this.rows.find(digest, at, slot);
-    if (row === NIL || this.deadlines.of(row) > this.nowMs) return row;
-    return this.#reachDeadline(row) ? row : NIL;
+    if (row === NIL) return this.findSuperseded(digest, at, slot);
+    if (this.isAlive(row)) return row;
+    this.isSuperseded = false;
+    return NIL;
+  }
+
+  override isAlive(row: number): boolean {
+    return this.deadlines.of(row) > this.nowMs || this.#reachDeadline(row);
+  }
+
+  override isLogged(row: number): boolean {
+    return this.effects !== undefined && row !== this.#starting;
   }
 
   /**
@@ -142,6 +124,7 @@ export class ShardState {
     this.wheel.clear(row);
     this.#starting = this.effects === undefined ? NIL : row;
     this.#observer.sessionStarted();
+    this.lifecycle?.happened('created', digest, at);
     return row;
   }
 
@@ -154,10 +137,12 @@ export class ShardState {
   /** A saved session has been put in its place: as live a change as a start. */
   adopted(row: number): void {
     this.#observer.sessionStarted();
+    this.lifecycle?.happened('created', this.rows.wordsOf(row), wordAtOf(row));
     this.started(row);
   }
 
   end(row: number): void {
+    this.takeLeave(row, 'ended');
     this.effects?.putEnd(this, row);
     this.drop(row);
     this.#observer.sessionsEnded(1);
@@ -171,6 +156,7 @@ export class ShardState {
     while (this.advance(Infinity) > 0);
     this.effects = effects;
     const count = this.sessionCount;
+    this.takeLeaveOfAll();
     this.dropAll();
     effects?.putEndAll();
     this.#observer.sessionsEnded(count);
@@ -179,18 +165,24 @@ export class ShardState {
 
   /** Takes a session away, unlogged and uncounted. */
   drop(row: number): void {
+    this.undo.forget(row);
     this.wheel.cancel(row);
     this.keys.clear(row);
+    if ((this.rows.word(row, META_WORD) & FLAG_EXTRAS) !== 0) this.untie(row);
     this.rows.free(row);
     if (row === this.#starting) this.#starting = NIL;
   }
 
   /** Takes all sessions away, unlogged and uncounted. */
   dropAll(): void {
+    const lastWatch = this.notices.last;
     this.memory.reset();
     this.arena.reset();
     this.rows.reset();
     this.keys.big.reset();
+    this.owners.reset();
+    this.superseded.reset();
+    this.notices.reset(lastWatch);
     this.#start();
   }
 
@@ -236,7 +228,10 @@ export class ShardState {
     words[base + VERSION_WORD] = (words[base + VERSION_WORD]! + 1) | 0;
     this.deadlines.ensureFiled(row);
     if (this.effects === undefined || row === this.#starting) return;
-    this.effects.closeChange(words, base, this.isDefaultMap);
+    const changeAt = this.effects.closeChange(words, base, this.isDefaultMap);
+    if ((words[base + META_WORD]! & FLAG_WATCHED) !== 0) {
+      this.notices.changed(row, this.effects, changeAt);
+    }
   }
 
   /**
@@ -291,14 +286,19 @@ export class ShardState {
 
   /** A reading command is about to run. */
   touchForRead(row: number): void {
-    if ((this.rows.word(row, META_WORD) & FLAG_EXTEND_ON_READ) === 0) return;
-    if (this.mayExtendOnRead) this.touch(row);
+    const flags = this.rows.word(row, META_WORD) & (FLAG_EXTEND_ON_READ | FLAG_OWNED);
+    if (flags === 0) return;
+    if ((flags & FLAG_OWNED) !== 0) this.owners.setLastUsed(row, this.nowMs);
+    if ((flags & FLAG_EXTEND_ON_READ) !== 0 && this.mayExtendOnRead) this.touch(row);
   }
 
   /** A writing command is about to run. What it changes joins the entry of the moved deadline. */
   touchForWrite(row: number): void {
     this.effects?.settle();
-    if ((this.rows.word(row, META_WORD) & FLAG_EXTEND_ON_WRITE) !== 0) this.touch(row);
+    const flags = this.rows.word(row, META_WORD) & (FLAG_EXTEND_ON_WRITE | FLAG_OWNED);
+    if (flags === 0) return;
+    if ((flags & FLAG_OWNED) !== 0) this.owners.setLastUsed(row, this.nowMs);
+    if ((flags & FLAG_EXTEND_ON_WRITE) !== 0) this.touch(row);
   }
 
   /**
@@ -314,6 +314,7 @@ export class ShardState {
   evictSoonest(): boolean {
     const row = this.wheel.soonest();
     if (row === NIL) return false;
+    this.takeLeave(row, 'ended');
     this.effects?.putEnd(this, row);
     this.drop(row);
     return true;
@@ -331,6 +332,7 @@ export class ShardState {
     this.#isObserved = false;
     while (this.advance(RECOVERY_ROWS) > 0) onSlice();
     this.#isObserved = true;
+    this.owners.sortAll();
   }
 
   /**
@@ -370,13 +372,18 @@ export class ShardState {
     this.effects?.settle();
     if (this.clear(row) > 0) {
       this.wrote(row);
-      if (this.#isObserved) this.#observer.sessionCleared(lagMs);
+      this.notices.wasDeadline(row);
+      if (this.#isObserved) {
+        this.#observer.sessionCleared(lagMs);
+        this.lifecycle?.happened('cleared', this.rows.wordsOf(row), wordAtOf(row));
+      }
     }
     return true;
   }
 
   #expire(row: number): void {
     const lagMs = this.nowMs - this.deadlines.of(row);
+    if (this.#isObserved) this.takeLeave(row, 'expired');
     this.drop(row);
     if (this.#isObserved) this.#observer.sessionExpired(lagMs);
   }

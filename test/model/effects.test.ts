@@ -11,6 +11,7 @@ import { EffectBuffer } from '../../src/state/effect-buffer.js';
 import { encodeSession } from '../../src/state/encode-session.js';
 import { VERSION_WORD } from '../../src/state/layout.js';
 import type { ShardState } from '../../src/state/shard-state.js';
+import { damage } from '../support/damage.js';
 import { bytes } from '../support/msgpack-bytes.js';
 import { ModelSessions } from '../support/model-sessions.js';
 import { Random } from '../support/random.js';
@@ -196,19 +197,6 @@ describe('entries', () => {
 });
 
 describe('damaged entries', () => {
-  function damage(random: Random, entries: Uint8Array): Uint8Array {
-    const copy = entries.slice(0, random.below(3) === 0 ? random.below(entries.length) : undefined);
-    const flips = random.below(4);
-    for (let flip = 0; flip < flips && copy.length > 0; flip += 1) {
-      copy[random.below(copy.length)]! ^= 1 << random.below(8);
-    }
-    // Lengths, counts and numbers are the likeliest to do harm.
-    if (random.below(2) === 0 && copy.length > 80) {
-      copy[random.below(80)] = [0, 1, 0x7f, 0x80, 0xf0, 0xff][random.below(6)]!;
-    }
-    return copy;
-  }
-
   function expectUsable({ sessions, defaults }: States, nowMs: number): void {
     sessions.endRecovery(nowMs);
     for (const state of [sessions, defaults.state] as ShardState[]) {

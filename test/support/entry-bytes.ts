@@ -48,6 +48,33 @@ export function sessionEntry(session: SessionEntry, ...pairs: readonly Uint8Arra
   return finished(bytes(longHeaderOf(session), instants, counts, attributes, ...pairs));
 }
 
+/** An empty name: nobody's from now on. */
+export function ownerEntry(header: EntryHeader, lastUsedMs: number, name: string): Uint8Array {
+  return finished(bytes(longHeaderOf(header), doubles(lastUsedMs), name));
+}
+
+export function rotateEntry(
+  header: EntryHeader,
+  digest: readonly number[],
+  graceUntilMs: number,
+): Uint8Array {
+  return finished(bytes(longHeaderOf(header), words(...digest), doubles(graceUntilMs)));
+}
+
+/** One attribute of a SESSION entry. */
+export function attribute(tag: number, ...value: readonly Uint8Array[]): Uint8Array {
+  const whole = bytes(...value);
+  return bytes(tag, whole.length & 255, whole.length >>> 8, whole);
+}
+
+export const ownerAttribute = (name: string): Uint8Array => attribute(1, bytes(name));
+export const lastUsedAttribute = (ms: number): Uint8Array => attribute(2, doubles(ms));
+/** The oldest first: digest, end of its grace. */
+export const supersededAttribute = (
+  ...tokens: readonly (readonly [readonly number[], number])[]
+): Uint8Array =>
+  attribute(3, ...tokens.map(([digest, ms]) => bytes(words(...digest), doubles(ms))));
+
 /** A pair with its prefix. */
 export function pair(key: string, value: Uint8Array): Uint8Array {
   const stored = bytes(str(key), value);

@@ -91,8 +91,25 @@ function describeRow(state: ShardState, row: number): string {
   const deadlineMs = state.deadlines.of(row);
   const instants = `${state.createdMsOf(row)} ${deadlineMs} v${state.versionOf(row)}`;
   const isDue = deadlineMs !== Infinity && !state.wheel.isFiled(row) && keys.countOf(row) > 0;
-  const filed = isDue ? 'not on the wheel' : '';
+  const filed = `${isDue ? 'not on the wheel' : ''}${describeTies(state, row)}`;
   return `${instants} ${rows.maxAgeOf(row)} ${JSON.stringify(facts)} ${filed}${pairs.join('|')}`;
+}
+
+/** Owner and former tokens, the newest first; nothing of a session that has neither. */
+function describeTies({ owners, superseded }: ShardState, row: number): string {
+  const ties: string[] = [];
+  const owner = owners.of(row);
+  if (owner !== NIL) {
+    const at = owners.nameAtOf(owner);
+    const name = owners.nameSpaceOf(owner).bytes.slice(at, at + owners.nameBytesOf(owner));
+    ties.push(`owner ${Buffer.from(name).toString()}`);
+  }
+  for (let cell = superseded.newestOf(row); cell !== NIL; cell = superseded.olderOf(cell)) {
+    const at = superseded.digestAtOf(cell);
+    const digest = [...superseded.digestsOf(cell).subarray(at, at + 4)].join();
+    ties.push(`was ${digest} until ${superseded.graceUntilMsOf(cell)}`);
+  }
+  return ties.map((tie) => `${tie} `).join('');
 }
 
 /** A pair as text, its middle as a checksum where it is long. */

@@ -1,16 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { encode } from '@msgpack/msgpack';
 import {
+  attribute,
   CLEAR,
   entry,
   type EntryHeader,
   expiryEntry,
+  lastUsedAttribute,
+  ownerAttribute,
+  ownerEntry,
   pair,
   put,
   remove,
+  rotateEntry,
   type SessionEntry,
   sessionEntry,
   shortEntry,
+  supersededAttribute,
 } from '../../support/entry-bytes.js';
 import { bytes } from '../../support/msgpack-bytes.js';
 import { apply, describeStates, emptyStates, type States } from '../../support/replay.js';
@@ -249,10 +255,13 @@ describe('damaged entries', () => {
   const MINUS_ONE = [0, 0, 0, 0, 0, 0, 0xf0, 0xbf];
   const HUGE = [0, 0, 0, 0, 0, 0, 0xf0, 0x7e];
   const expiry = expiryEntry({ ...AT, kind: 3 }, EXPIRY);
-
+  const owner = ownerEntry({ ...AT, kind: 7 }, NOW_MS, 'ada');
+  const rotation = rotateEntry({ ...AT, kind: 8 }, [1, 2, 3, 4], NOW_MS);
+  const attributed = (...attributes: Uint8Array[]): Uint8Array =>
+    sessionEntry({ ...SESSION, attributes: bytes(...attributes) });
   test.each([
     ['a kind of 0', patched(good, 4, 0), 'unknown kind 0'],
-    ['an unknown kind', patched(good, 4, 7), 'unknown kind 7'],
+    ['an unknown kind', patched(good, 4, 9), 'unknown kind 9'],
     ['unknown flags', patched(good, 5, 2), 'unknown flags 2'],
     ['a slot that is none', patched(good, 6, 0, 4), 'slot 1024'],
     ['fewer bytes than its header', patched(good, 0, 71, 0), 'cannot have 71 bytes'],
@@ -269,6 +278,18 @@ describe('damaged entries', () => {
     ['another number of keys', patched(good, 64, 2), 'a session of 2 keys has 1'],
     ['attributes that are cut short', patched(good, 68, 1), 'attributes'],
     ['attributes beyond its end', patched(good, 68, 5), 'attributes'],
+    ['an owner without a name', attributed(ownerAttribute('')), 'attributes'],
+    ['an owner of 257 bytes', attributed(ownerAttribute('o'.repeat(257))), 'attributes'],
+    ['a last use of 4 bytes', attributed(attribute(2, bytes(1, 2, 3, 4))), 'attributes'],
+    ['a last use at no time', attributed(lastUsedAttribute(NaN)), 'attributes'],
+    ['former tokens without one', attributed(attribute(3)), 'attributes'],
+    ['half a former token', attributed(attribute(3, bytes('x'.repeat(36)))), 'attributes'],
+    ['a former token for ever', attributed(supersededAttribute([[1], Infinity])), 'attributes'],
+    ['an OWNER of 257 bytes', ownerEntry({ ...AT, kind: 7 }, 0, 'o'.repeat(257)), '257 bytes'],
+    ['an OWNER used at no time', patched(owner, 36, ...NAN), 'never used'],
+    ['an OWNER cut short', patched(owner, 0, 43), 'cannot have 43 bytes'],
+    ['a ROTATE longer than it is', patched(rotation, 0, 61), 'cannot have 61 bytes'],
+    ['a ROTATE with a grace for ever', patched(rotation, 52, ...NAN), 'grace'],
     ['a pair beyond its end', patched(good, 72, 4), 'keys of a session'],
     ['a pair without a value', patched(good, 72, 2), 'keys of a session'],
     ['a key that is none', patched(good, 73, 0xc0), 'keys of a session'],

@@ -4,11 +4,14 @@ import { EffectBuffer } from '../../../src/state/effect-buffer.js';
 import { loadEntries, type LoadResult, type LoadTarget } from '../../../src/state/load-entries.js';
 import {
   entry,
+  lastUsedAttribute,
+  ownerAttribute,
   pair,
   put,
   type SessionEntry,
   sessionEntry,
   shortEntry,
+  supersededAttribute,
 } from '../../support/entry-bytes.js';
 import { bytes } from '../../support/msgpack-bytes.js';
 import { apply, describeStates, emptyStates, spaceOf, takeEntries } from '../../support/replay.js';
@@ -57,6 +60,36 @@ describe('loadEntries', () => {
     expect(loading.keysOf(1)).toEqual({ mine: true });
     expect(loading.keysOf(3)).toEqual({ saved: 3 });
     expect(loading.shard.counter('sessionsCreated')).toBe(3);
+  });
+
+  test('leaves out a session under a token that was replaced since, even in its grace', () => {
+    const loading = new Loading();
+    const { sessions } = loading.shard;
+    const row = sessions.find(Int32Array.from(sessionKey(1).digest), 0, sessionKey(1).slot);
+    sessions.rotate(row, Int32Array.of(7, 7, 7, 7), 0, START_MS + 10);
+    expect(loading.load(saved(1))).toMatchObject({ ...FIGURES, present: 1 });
+    loading.shard.clock.advance(10);
+    loading.shard.settle();
+    expect(loading.load(saved(1))).toMatchObject({ ...FIGURES, present: 1 });
+    // It is not there any more once the session has ended.
+    sessions.end(sessions.find(Int32Array.of(7, 7, 7, 7), 0, sessionKey(1).slot));
+    expect(loading.load(saved(1))).toMatchObject({ ...FIGURES, loaded: 1, keys: 1 });
+  });
+
+  test('brings sessions back with their owners and former tokens', () => {
+    const loading = new Loading();
+    const attributes = bytes(
+      ownerAttribute('ada'),
+      lastUsedAttribute(START_MS - 5),
+      supersededAttribute([[3, 3, 3, 3], START_MS + 9]),
+    );
+    const one = saved(2, { attributes });
+    loading.load(one);
+    expect(takeEntries(loading.effects)).toEqual(one);
+    const { sessions } = loading.shard;
+    const row = sessions.find(Int32Array.of(3, 3, 3, 3), 0, sessionKey(2).slot);
+    expect(sessions.lastUsedMsOf(row)).toBe(START_MS - 5);
+    expect(sessions.owners.countOf(sessions.ownerOf(row))).toBe(1);
   });
 
   test('brings sessions back with their instants, and logs them as they are', () => {

@@ -170,7 +170,7 @@ describe('ShardState', () => {
     const block = 16;
     expect(state.bytes).toBe(header + buckets + block);
     start(state, 2, { maxAgeMs: 1_000 });
-    expect(state.bytes).toBe(2 * header + buckets + 2 * block + 24);
+    expect(state.bytes).toBe(2 * header + buckets + 2 * block + 48);
     state.end(find(state, 1));
     state.end(find(state, 2));
     expect(state.bytes).toBe(buckets);
