@@ -14,22 +14,32 @@ import { skipItem, WALK_DEPTH_MAX } from '../protocol/msgpack-walk.js';
 import { sessionIdText } from '../protocol/token.js';
 import { entryProblem, entryStride } from '../state/check-entry.js';
 import {
+  ATTRIBUTE_HEADER_BYTES,
+  ATTRIBUTE_LAST_USED,
+  ATTRIBUTE_OWNER,
+  ATTRIBUTE_SUPERSEDED,
   ATTRIBUTES_BYTES_AT,
   CHANGE_HEADER_BYTES,
   CREATED_AT,
   DEADLINE_AT,
   DIGEST_AT,
+  DIGEST_BYTES,
   ENTRY_DEFAULT_MAP,
   entryFlagsOf,
   EXPIRY_FLAGS_AT,
+  GRACE_AT,
   IDLE_AT,
   KIND_AT,
+  LAST_USED_AT,
   MAX_AGE_AT,
+  NEW_DIGEST_AT,
   OP_CLEAR,
   OP_PUT,
+  OWNER_HEADER_BYTES,
   SESSION_FLAGS_AT,
   SESSION_HEADER_BYTES,
   SLOT_AT,
+  SUPERSEDED_BYTES,
   VERSION_AT,
 } from '../state/entry-format.js';
 import {
@@ -43,7 +53,8 @@ import { checkedPairEnd, pairBytesAt, prefixBytesOf } from '../state/pairs.js';
 import { storedKeyEnd } from '../state/stored-key.js';
 
 /** By number. */
-const KINDS = ['', 'SESSION', 'CHANGE', 'EXPIRY', 'DEADLINE', 'END', 'END_ALL'];
+const KINDS = ['', 'SESSION', 'CHANGE', 'EXPIRY', 'DEADLINE', 'END', 'END_ALL', 'OWNER', 'ROTATE'];
+const NAMES = new TextDecoder();
 const DELETES = entryFlagsOf(FLAG_DELETE);
 const EXTENDS_ON_WRITE = entryFlagsOf(FLAG_EXTEND_ON_WRITE);
 const EXTENDS_ON_READ = entryFlagsOf(FLAG_EXTEND_ON_READ);
@@ -93,6 +104,11 @@ function textOf(space: ByteSpace, at: number, end: number): string {
   if (kind === 'CHANGE') {
     members.push(`"ops":[${operationTexts(space, at + CHANGE_HEADER_BYTES, end).join(',')}]`);
   }
+  if (kind === 'OWNER') members.push(...ownerMembers(space, at, end));
+  if (kind === 'ROTATE') {
+    members.push(`"newId":"${sessionIdText(space.bytes, at + NEW_DIGEST_AT)}"`);
+    members.push(`"graceUntil":${instantText(space.view.getFloat64(at + GRACE_AT, true))}`);
+  }
   return `{${members.join(',')}}`;
 }
 
@@ -118,8 +134,50 @@ function sessionMembers(space: ByteSpace, at: number, end: number): string[] {
     `"created":${instantText(space.view.getFloat64(at + CREATED_AT, true))}`,
     `"shared":${(flags & SHARED) !== 0}`,
     expiryMember(space, at, at + SESSION_FLAGS_AT),
+    ...attributeMembers(space, at),
     `"keys":{${pairs.join(',')}}`,
   ];
+}
+
+/** Owner null: from now on nobody's. */
+function ownerMembers(space: ByteSpace, at: number, end: number): string[] {
+  if (at + OWNER_HEADER_BYTES === end) return ['"owner":null'];
+  return [
+    `"owner":${nameText(space, at + OWNER_HEADER_BYTES, end)}`,
+    `"lastUsed":${instantText(space.view.getFloat64(at + LAST_USED_AT, true))}`,
+  ];
+}
+
+/** Of a SESSION entry; those of unknown tags are left out. */
+function attributeMembers(space: ByteSpace, entryAt: number): string[] {
+  const members: string[] = [];
+  let at = entryAt + SESSION_HEADER_BYTES;
+  const end = at + space.view.getUint32(entryAt + ATTRIBUTES_BYTES_AT, true);
+  while (at < end) {
+    const tag = space.bytes[at];
+    const valueAt = at + ATTRIBUTE_HEADER_BYTES;
+    at = valueAt + space.view.getUint16(at + 1, true);
+    if (tag === ATTRIBUTE_OWNER) members.push(`"owner":${nameText(space, valueAt, at)}`);
+    if (tag === ATTRIBUTE_LAST_USED) {
+      members.push(`"lastUsed":${instantText(space.view.getFloat64(valueAt, true))}`);
+    }
+    if (tag === ATTRIBUTE_SUPERSEDED) members.push(supersededMember(space, valueAt, at));
+  }
+  return members;
+}
+
+/** Tokens that the session had before, by their ids, the oldest first. */
+function supersededMember(space: ByteSpace, start: number, end: number): string {
+  const tokens: string[] = [];
+  for (let at = start; at < end; at += SUPERSEDED_BYTES) {
+    const graceUntil = instantText(space.view.getFloat64(at + DIGEST_BYTES, true));
+    tokens.push(`{"id":"${sessionIdText(space.bytes, at)}","graceUntil":${graceUntil}}`);
+  }
+  return `"superseded":[${tokens.join(',')}]`;
+}
+
+function nameText(space: ByteSpace, start: number, end: number): string {
+  return JSON.stringify(NAMES.decode(space.bytes.subarray(start, end)));
 }
 
 /** As SH_INFO names the members; null without an expiry. */

@@ -197,7 +197,7 @@ class Recovery {
       buffer: this.#buffer,
       onBatch: (reader) => {
         const { batch, space, bodyAt, bodyEnd } = reader;
-        const { entries, problem } = applyEntries(target, space, bodyAt, bodyEnd);
+        const { entries, problem } = applyEntries(target, space, bodyAt, bodyEnd, batch.timeMs);
         this.#progress(batch.bytes);
         if (problem !== undefined) return problem;
         return entries === batch.entries ? undefined : 'the number of entries is wrong';

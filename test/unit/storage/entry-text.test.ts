@@ -78,6 +78,49 @@ describe('entryTextAt', () => {
     expect(read).toMatchObject({ deadline: null, expiry: null, shared: false, keys: {} });
   });
 
+  test('shows whose a session is and which tokens it had', () => {
+    const bytes = [...u32(7), ...f64(Infinity), ...f64(0), ...f64(Infinity), ...f64(CREATED_MS)];
+    const tokens = [...DIGEST, ...f64(0), ...DIGEST.map((byte) => byte + 1), ...f64(CREATED_MS)];
+    const attributes = [
+      ...[1, ...u16(4), ...Buffer.from('é"a'), 2, ...u16(8), ...f64(CREATED_MS + 1)],
+      ...[3, ...u16(48), ...tokens],
+    ];
+    const rest = [...u32(0), ...u32(0), ...u32(attributes.length), ...attributes];
+    expect(textOf(entry(1, [...bytes, ...rest]))).toMatchObject({
+      owner: 'é"a',
+      lastUsed: '2026-02-03T00:00:00.001Z',
+      superseded: [
+        { id: ID, graceUntil: '1970-01-01T00:00:00.000Z' },
+        { id: 'a1a2a3a4a5a6a7a8a9aaabac', graceUntil: '2026-02-03T00:00:00.000Z' },
+      ],
+      keys: {},
+    });
+  });
+
+  const MOVED = [...u32(7), ...f64(Infinity)];
+  test.each([
+    [
+      'of an owner',
+      [...Buffer.from('ada')],
+      { owner: 'ada', lastUsed: '2026-02-03T00:00:00.000Z' },
+    ],
+    ['of nobody', [], { owner: null }],
+  ])('shows a session that is from now on %s', (_, name, members) => {
+    const read = textOf(entry(7, [...MOVED, ...f64(CREATED_MS), ...name]));
+    const whole = { entry: 'OWNER', id: ID, slot: 5, version: 7, deadline: null };
+    expect(read).toEqual({ ...whole, ...members });
+  });
+
+  test('shows a rotation', () => {
+    const digest = DIGEST.map((byte) => byte + 1);
+    expect(textOf(entry(8, [...MOVED, ...digest, ...f64(CREATED_MS)]))).toMatchObject({
+      entry: 'ROTATE',
+      id: ID,
+      newId: 'a1a2a3a4a5a6a7a8a9aaabac',
+      graceUntil: '2026-02-03T00:00:00.000Z',
+    });
+  });
+
   test('passes attributes over', () => {
     const bytes = [...u32(7), ...f64(Infinity), ...f64(0), ...f64(Infinity), ...f64(CREATED_MS)];
     const rest = [...u32(0), ...u32(1), ...u32(5), 9, ...u16(2), 1, 2, ...pair('k', [3])];
@@ -144,7 +187,7 @@ describe('entryTextAt', () => {
       entry(4, [...u32(1), ...f64(0)]).slice(0, 32),
       'an entry of 36 bytes is cut short',
     ],
-    ['an unknown kind', entry(7, []), 'unknown kind 7'],
+    ['an unknown kind', entry(9, []), 'unknown kind 9'],
     ['an unknown operation', entry(2, [...u32(1), ...f64(0), 4]), 'unknown operation 4'],
     ['a pair that is cut', entry(2, [...u32(1), ...f64(0), 1, 9, 0xa1]), 'damaged'],
     ['a key that is cut', entry(2, [...u32(1), ...f64(0), 2, 0xa4, 0x61]), 'damaged'],
