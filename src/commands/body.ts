@@ -15,16 +15,19 @@ import {
   isStrByte,
   isUtf8,
   MALFORMED,
+  readNumber,
   skipItem,
   strHeaderBytes,
   TOO_DEEP,
   WALK_DEPTH_MAX,
 } from '../protocol/msgpack-walk.js';
 import type { ExpiryPolicy } from '../state/deadlines.js';
+import { CommandList } from './command-list.js';
 import { decodeExpiry } from './expiry-body.js';
 import { KeyList } from './key-list.js';
 import { emptyPolicy, type Limits } from './limits.js';
 import type { Parameter, Parameters } from './parameters.js';
+import { scalarRangeFault, scalarTypeFault } from './scalars.js';
 
 const OK = STATUSES.OK.code;
 const MALFORMED_COMMAND = STATUSES.MALFORMED_COMMAND.code;
@@ -42,12 +45,16 @@ const CUT_SHORT = 'the body is cut short or not msgpack';
 export class Body {
   readonly limits: Limits;
   space: ByteSpace;
-  /** Keys of the one parameter that names any. */
+  /** Keys of the one parameter that names any; of SH_CAS, those to store. */
   readonly keys = new KeyList();
+  /** Keys of SH_CAS that are to go; of the command before, where this one names none. */
+  readonly removals = new KeyList();
+  /** The commands of a batch. */
+  readonly commands = new CommandList();
   /** The expiry, where one was given. */
   readonly expiry: ExpiryPolicy = emptyPolicy();
   isLenient = false;
-  /** Whether the list of keys, as it came, had no item at all. */
+  /** Whether the list of keys named last, as it came, had no item at all. */
   isListEmpty = false;
   /** For people: what was wrong with the body and what was expected. */
   detail = '';
@@ -96,6 +103,20 @@ export class Body {
     return this.#starts[index] !== ABSENT && this.space.bytes[this.#starts[index]!] === NIL_BYTE;
   }
 
+  /** Where a parameter's value lies, its msgpack header included. */
+  startOf(index: number): number {
+    return this.#starts[index]!;
+  }
+
+  endOf(index: number): number {
+    return this.#ends[index]!;
+  }
+
+  /** The number in a uint, number or seconds parameter; 64-bit integers are rounded. */
+  numberOf(index: number): number {
+    return readNumber(this.space, this.#starts[index]!);
+  }
+
   /** Offset of a str parameter's characters. */
   textAt(index: number): number {
     const at = this.#starts[index]!;
@@ -104,6 +125,10 @@ export class Body {
 
   textBytes(index: number): number {
     return this.#ends[index]! - this.textAt(index);
+  }
+
+  isUtf8(index: number): boolean {
+    return isUtf8(this.space.bytes, this.textAt(index), this.#ends[index]!);
   }
 
   /** One pass over the body: finds the parameters and checks each where it lies. */
@@ -154,10 +179,10 @@ export class Body {
     const first = this.space.bytes[at]!;
     switch (parameter.type) {
       case 'keys':
-        if (isArrayByte(first)) return this.#checkKeys(index, at, end);
+        if (isArrayByte(first)) return this.#checkKeys(index, parameter, at, end);
         return this.#wrongType(index, `${parameter.name} must be an array`, at, end);
       case 'map':
-        if (isMapByte(first)) return this.#checkMap(index, at, end);
+        if (isMapByte(first)) return this.#checkMap(index, parameter, at, end);
         return this.#wrongType(index, `${parameter.name} must be a map`, at, end);
       case 'str':
         if (isStrByte(first)) return skipItem(this.space, at, end, WALK_DEPTH_MAX);
@@ -170,9 +195,36 @@ export class Body {
         if (first === NIL_BYTE && parameter.type === 'expiryOrNil') return at + 1;
         if (isMapByte(first)) return this.#checkExpiry(index, at, end);
         return this.#wrongType(index, `${parameter.name} must be a map`, at, end);
+      case 'any':
+        return this.#skipValue(at, end);
+      case 'cmds':
+        if (isArrayByte(first)) return this.#checkCommands(index, at, end);
+        return this.#wrongType(index, `${parameter.name} must be an array`, at, end);
       default:
-        throw new Error(`no check for parameters of type ${parameter.type}`);
+        return this.#checkScalar(index, parameter, at, end);
     }
+  }
+
+  #checkScalar(index: number, parameter: Parameter, at: number, limit: number): number {
+    const end = skipItem(this.space, at, limit, WALK_DEPTH_MAX);
+    if (end < 0) return end;
+    const expected = scalarTypeFault(parameter.type, this.space, at);
+    if (expected !== '') {
+      this.#fault(index, WRONG_TYPE, `${parameter.name} must be ${expected}`);
+      return end;
+    }
+    const outOfRange = scalarRangeFault(parameter.type, this.space, at, end);
+    if (outOfRange !== '') this.#refuseSize(WRONG_VALUE, `${parameter.name} ${outOfRange}`);
+    return end;
+  }
+
+  #checkCommands(index: number, at: number, end: number): number {
+    const { commands } = this;
+    const next = commands.read(this.space, at, end);
+    if (next < 0) return next;
+    if (commands.typeFault !== '') this.#fault(index, WRONG_TYPE, commands.typeFault);
+    else if (commands.sizeFault !== '') this.#refuseSize(WRONG_VALUE, commands.sizeFault);
+    return next;
   }
 
   #checkExpiry(index: number, at: number, limit: number): number {
@@ -184,12 +236,13 @@ export class Body {
     return end;
   }
 
-  #checkKeys(index: number, at: number, end: number): number {
+  #checkKeys(index: number, parameter: Parameter, at: number, end: number): number {
     const headerBytes = containerHeaderBytes(this.space.bytes[at]!);
     if (at + headerBytes > end) return MALFORMED;
     const count = containerCount(this.space, at);
     let offset = at + headerBytes;
-    this.keys.clear();
+    const list = parameter.isRemovals ? this.removals : this.keys;
+    list.clear();
     this.isListEmpty = count === 0;
     if (count > this.limits.keysMax) this.#refuseKeyCount();
     for (let item = 0; item < count; item += 1) {
@@ -199,16 +252,16 @@ export class Body {
       if (isStrByte(first)) {
         const keyAt = offset + strHeaderBytes(first);
         if (next - keyAt > this.limits.keyBytesMax) this.#refuseKeySize();
-        else if (this.#sizeStatus === OK) this.keys.add(keyAt, next - keyAt, 0, 0);
+        else if (this.#sizeStatus === OK) list.add(keyAt, next - keyAt, 0, 0);
       } else if (!this.isLenient) {
-        this.#fault(index, WRONG_TYPE, 'keys holds an item that is not a string');
+        this.#fault(index, WRONG_TYPE, `${parameter.name} holds an item that is not a string`);
       }
       offset = next;
     }
     return offset;
   }
 
-  #checkMap(index: number, at: number, end: number): number {
+  #checkMap(index: number, parameter: Parameter, at: number, end: number): number {
     const headerBytes = containerHeaderBytes(this.space.bytes[at]!);
     if (at + headerBytes > end) return MALFORMED;
     const count = containerCount(this.space, at);
@@ -222,7 +275,7 @@ export class Body {
       if (next < 0) return next;
       const first = this.space.bytes[offset]!;
       if (isStrByte(first)) this.#addPair(offset + strHeaderBytes(first), valueAt, next);
-      else this.#fault(index, WRONG_TYPE, 'keys holds a key that is not a string');
+      else this.#fault(index, WRONG_TYPE, `${parameter.name} holds a key that is not a string`);
       offset = next;
     }
     return offset;

@@ -51,8 +51,23 @@ export interface CommandContext {
   raw: ByteSpace;
   rawStart: number;
   rawEnd: number;
+  /** The digest that the I/O thread has sent before the body, four words; see FLAG_MINTED. */
+  readonly minted: Int32Array;
+  hasMinted: boolean;
+  /** Whether the I/O thread holds the owner's lock; see FLAG_OWNER_LOCKED. */
+  isOwnerLocked: boolean;
   /** Whether nothing may change, because it could not be made to last. */
   isReadOnly(): boolean;
   /** Makes room for one more session with the body's keys: '' if there is, else why not. */
   makeRoom(): string;
+  /**
+   * Makes room for so many bytes; false if there is none. Sessions may have ended for it, even the
+   * one that the command works on.
+   */
+  admits(bytes: number): boolean;
+  /** Counts an SH_FIND that was stopped at one of its limits. */
+  countFindLimit(): void;
+  /** Counts a session that was ended for its owner's limit. */
+  countOwnerLimit(): void;
+  countRotation(): void;
 }

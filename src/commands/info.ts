@@ -4,6 +4,7 @@
  * Refused  100
  */
 import { STATUSES } from '../core/statuses.js';
+import { NIL } from '../memory/shared-memory.js';
 import { numberBytes, strBytes } from '../protocol/msgpack-put.js';
 import type { Command, CommandContext } from './command.js';
 import { emptyPolicy } from './limits.js';
@@ -19,12 +20,14 @@ import {
   ID,
   KEY_CNT,
   MAX_AGE,
+  OWNER,
   REMAINING,
   SHARED,
   VERSION,
 } from './names.js';
 import { remainingSeconds } from './remaining.js';
-import { putId } from './starting.js';
+import { ownerItemBytes, putOwnerOf } from './owners.js';
+import { putIdOf } from './starting.js';
 
 const NAMES_BYTES = [ID, SHARED, KEY_CNT, BYTES, CREATED, VERSION, EXPIRES]
   .map((name) => name.bytes.length)
@@ -50,12 +53,14 @@ export const info: Command = {
     const version = state.versionOf(row);
     const numbersBytes =
       numberBytes(keyCount) + numberBytes(bytes) + numberBytes(created) + numberBytes(version);
+    const owner = state.ownerOf(row);
+    const ownerBytes = owner === NIL ? 0 : OWNER.bytes.length + ownerItemBytes(context, owner);
     const expiryBytes = expires ? EXPIRY.bytes.length + expiryBodyBytes(context, row) : 0;
     const fixedBytes = NAMES_BYTES + strBytes(24) + 2 * BOOL_BYTES;
-    reply.begin(STATUSES.OK.code, 1 + fixedBytes + numbersBytes + expiryBytes);
-    reply.map(expires ? 8 : 7);
+    reply.begin(STATUSES.OK.code, 1 + fixedBytes + numbersBytes + ownerBytes + expiryBytes);
+    reply.map(7 + (owner === NIL ? 0 : 1) + (expires ? 1 : 0));
     reply.constant(ID);
-    putId(reply, context.digest, context.digestAt);
+    putIdOf(context, row);
     reply.constant(SHARED);
     reply.bool(state.isShared(row));
     reply.constant(KEY_CNT);
@@ -66,6 +71,10 @@ export const info: Command = {
     reply.number(created);
     reply.constant(VERSION);
     reply.number(version);
+    if (owner !== NIL) {
+      reply.constant(OWNER);
+      putOwnerOf(context, owner);
+    }
     reply.constant(EXPIRES);
     reply.bool(expires);
     if (expires) putExpiry(context, row);

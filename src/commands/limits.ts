@@ -6,9 +6,18 @@ export interface Limits {
   readonly keyBytesMax: number;
   readonly valueDepthMax: number;
   readonly sessionBytesMax: number;
+  /** What one SH_FIND looks into, and how long it runs. */
+  readonly findBytesMax: number;
+  readonly findMsMax: number;
+  /** Sessions of one owner; 0 for no limit. */
+  readonly ownerSessionsMax: number;
+  /** At that limit: whether the session started first ends instead of the command being refused. */
+  readonly endsOldest: boolean;
+  /** Whether an owner may have sessions on other shards, so that none can tell how many there are. */
+  readonly isOneOfSeveral: boolean;
 }
 
-/** 1 to this many bytes. */
+/** Names and owners: 1 to this many bytes. */
 export const NAME_BYTES_MAX = 256;
 /** 100 years of 365.25 days, in seconds. */
 export const SECONDS_MAX = 100 * 31_557_600;

@@ -3,27 +3,31 @@
  * in the same step. A shared one's token derives from its name, so it may be there already.
  *
  * Errors   26 shared without a name, 42
- * Refused  103 with the token of the session that has the name, 204, 205
+ * Refused  103 with the token of the session that has the name, 110 where the token of the name was
+ *          replaced (it stays taken as long as that session lives), 204, 205, 206
  */
 import { STATUSES } from '../core/statuses.js';
 import { NIL } from '../memory/shared-memory.js';
 import type { Command, CommandContext } from './command.js';
 import { NAME, TOKEN } from './names.js';
 import { parameterIndex } from './parameters.js';
-import { TOKEN_ITEM_BYTES } from './reply.js';
+import { validateOwner } from './owners.js';
 import {
   nameBytes,
   putName,
   putTokenAndId,
   refusesStart,
   startSession,
-  TOKEN_AND_ID_BYTES,
+  tokenAndIdBytes,
   validateName,
 } from './starting.js';
 
-const EXPIRY_PARAMETER = parameterIndex('SH_NEW', 'expiry');
 const NAME_PARAMETER = parameterIndex('SH_NEW', 'name');
 const SHARED_PARAMETER = parameterIndex('SH_NEW', 'shared');
+const START = {
+  expiry: parameterIndex('SH_NEW', 'expiry'),
+  owner: parameterIndex('SH_NEW', 'owner'),
+};
 
 export const newSession: Command = {
   name: 'SH_NEW',
@@ -36,7 +40,8 @@ export const newSession: Command = {
       body.detail = 'a shared session needs a name';
       return STATUSES.MISSING_PARAMETER.code;
     }
-    return validateName(body, NAME_PARAMETER);
+    const status = validateName(body, NAME_PARAMETER);
+    return status === STATUSES.OK.code ? validateOwner(body, START.owner) : status;
   },
 
   execute(context) {
@@ -46,13 +51,17 @@ export const newSession: Command = {
       refuseTaken(context, isShared);
       return;
     }
-    if (refusesStart(context)) return;
-    startSession(context, isShared, EXPIRY_PARAMETER);
+    if (state.isSuperseded) {
+      reply.bare(STATUSES.TOKEN_REUSED.code);
+      return;
+    }
+    if (refusesStart(context, START)) return;
+    const row = startSession(context, isShared, START);
     const hasName = body.has(NAME_PARAMETER);
     const named = hasName ? NAME.bytes.length + nameBytes(body, NAME_PARAMETER) : 0;
-    reply.begin(STATUSES.OK.code, 1 + TOKEN_AND_ID_BYTES + named);
+    reply.begin(STATUSES.OK.code, 1 + tokenAndIdBytes(reply) + named);
     reply.map(hasName ? 3 : 2);
-    putTokenAndId(context);
+    putTokenAndId(context, row);
     if (hasName) {
       reply.constant(NAME);
       putName(reply, body, NAME_PARAMETER, body.space);
@@ -67,7 +76,7 @@ function refuseTaken({ body, reply }: CommandContext, isShared: boolean): void {
     reply.bare(STATUSES.INTERNAL.code);
     return;
   }
-  const tokenBytes = TOKEN.bytes.length + TOKEN_ITEM_BYTES;
+  const tokenBytes = TOKEN.bytes.length + reply.tokenItemBytes;
   const named = NAME.bytes.length + nameBytes(body, NAME_PARAMETER);
   reply.begin(STATUSES.NAME_TAKEN.code, 1 + tokenBytes + named);
   reply.map(2);

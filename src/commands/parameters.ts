@@ -11,6 +11,8 @@ export interface Parameter {
   readonly nameSpace: ByteSpace;
   readonly type: ValueType;
   readonly isRequired: boolean;
+  /** Whether it lists keys beside a map of keys, as `rmv` of SH_CAS does. */
+  readonly isRemovals: boolean;
 }
 
 export type Parameters = readonly Parameter[];
@@ -29,6 +31,7 @@ export function parametersOf(command: CommandName): Parameters {
       nameSpace: spaceOf(name),
       type: member.type,
       isRequired: member.optional !== true,
+      isRemovals: member.type === 'keys' && members.some(([, each]) => each.type === 'map'),
     }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   byCommand.set(command, parameters);

@@ -2,13 +2,14 @@
  * Writes one reply, [id, st, body] in a msgpack bin, straight to where it will be sent from. Its
  * size is told first: begin() with the body's bytes, then exactly so many bytes of body.
  */
-import type { ByteSpace } from '../core/copy.js';
+import { type ByteSpace, copyBytes } from '../core/copy.js';
 import { assert } from '../core/errors.js';
 import { STATUSES } from '../core/statuses.js';
 import {
   binHeaderBytes,
   constantStr,
   mapHeaderBytes,
+  putArrayHeader,
   putBinHeader,
   putBool,
   putConstant,
@@ -19,10 +20,9 @@ import {
   strBytes,
   uintBytes,
 } from '../protocol/msgpack-put.js';
+import { TOKEN_BYTES } from '../protocol/token.js';
 
-export const TOKEN_BYTES = 24;
-/** A token as a msgpack bin. */
-export const TOKEN_ITEM_BYTES = 2 + TOKEN_BYTES;
+const BIN_HEAD_BYTES = 2;
 
 const NIL_BYTE = 0xc0;
 const MESSAGE = constantStr('m');
@@ -40,6 +40,8 @@ export interface ReplySink {
 }
 
 export class ReplyWriter {
+  /** Number of the I/O thread that the replies go to. */
+  readonly io: number;
   readonly #sink: ReplySink;
   #connection = 0;
   #ticket = 0;
@@ -49,10 +51,13 @@ export class ReplyWriter {
   /** Where the next byte of the body goes, in space. */
   at = 0;
   space: ByteSpace;
+  /** How long the token is that the I/O thread has for this reply: 24 bytes, or 8. */
+  tokenBytes = TOKEN_BYTES;
   /** Status of the last reply begun. */
   status: number = STATUSES.OK.code;
 
-  constructor(sink: ReplySink) {
+  constructor(sink: ReplySink, io = 0) {
+    this.io = io;
     this.#sink = sink;
     this.space = sink.space;
   }
@@ -99,9 +104,7 @@ export class ReplyWriter {
     this.begin(status, mapHeaderBytes(1) + MESSAGE.bytes.length + strBytes(text.length));
     this.map(1);
     this.constant(MESSAGE);
-    this.at = putStrHeader(this.space, this.at, text.length);
-    this.space.bytes.set(text, this.at);
-    this.at += text.length;
+    this.text(text);
     this.end();
   }
 
@@ -135,15 +138,37 @@ export class ReplyWriter {
     this.at = putNumber(this.space, this.at, value);
   }
 
+  array(items: number): void {
+    this.at = putArrayHeader(this.space, this.at, items);
+  }
+
+  /** A str of these UTF-8 characters. */
+  text(content: Uint8Array): void {
+    this.at = putStrHeader(this.space, this.at, content.length);
+    this.space.bytes.set(content, this.at);
+    this.at += content.length;
+  }
+
+  /** msgpack as it lies elsewhere. */
+  bytes(from: ByteSpace, at: number, length: number): void {
+    copyBytes(this.space, this.at, from, at, length);
+    this.at += length;
+  }
+
   bool(value: boolean): void {
     this.at = putBool(this.space, this.at, value);
   }
 
+  /** Bytes of a token as a msgpack bin. */
+  get tokenItemBytes(): number {
+    return BIN_HEAD_BYTES + this.tokenBytes;
+  }
+
   /** Room for the token that only the I/O thread knows: it fills it in on the way out. */
   token(): void {
-    this.at = putBinHeader(this.space, this.at, TOKEN_BYTES);
+    this.at = putBinHeader(this.space, this.at, this.tokenBytes);
     this.#sink.tokenAt(this.at - this.#start);
-    this.space.bytes.fill(0, this.at, this.at + TOKEN_BYTES);
-    this.at += TOKEN_BYTES;
+    this.space.bytes.fill(0, this.at, this.at + this.tokenBytes);
+    this.at += this.tokenBytes;
   }
 }

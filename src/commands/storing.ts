@@ -1,6 +1,7 @@
 /** Steps that the writing commands share. */
 import { STATUSES } from '../core/statuses.js';
 import { NIL } from '../memory/shared-memory.js';
+import { OWNED_BOUND_BYTES } from '../state/layout.js';
 import { SMALL_BYTES_MAX, SMALL_KEYS_MAX } from '../state/small-records.js';
 import { keyHeaderBytesOf } from '../state/stored-key.js';
 import type { CommandContext } from './command.js';
@@ -10,12 +11,16 @@ const SESSION_BOUND_BYTES = 768;
 /** A key of a big session beside its bytes: entry, index, block header, rounding to 8 bytes. */
 const KEY_BOUND_BYTES = 64;
 
-/** What the body's keys can take at most, beside what the session has. NIL: with a new session. */
+/**
+ * What the body's keys can take at most, beside what the session has; that includes another owner or
+ * token. NIL: with a new session.
+ */
 export function growthBound(context: CommandContext, row: number): number {
   const { body, state } = context;
   const list = body.keys;
   // Size classes are at most 1/16 apart.
-  const bytes = SESSION_BOUND_BYTES + list.pairsBytes + (list.pairsBytes >>> 4);
+  const sessionBytes = SESSION_BOUND_BYTES + (row === NIL ? OWNED_BOUND_BYTES : 0);
+  const bytes = sessionBytes + list.pairsBytes + (list.pairsBytes >>> 4);
   const keys = row === NIL ? 0 : state.keys.countOf(row);
   const held = row === NIL ? 0 : state.keys.bytesBoundOf(row);
   const isSmall = keys + list.count <= SMALL_KEYS_MAX && held + list.pairsBytes <= SMALL_BYTES_MAX;

@@ -121,11 +121,11 @@ describe('Body', () => {
     const body = new Body(LIMITS, space);
     space.bytes.set(first);
     expect(body.decode(parametersOf('SH_NEW'), space, 0, first.length)).toBe(1);
-    expect([0, 1, 2, 3].map((index) => body.has(index))).toEqual([true, true, true, true]);
+    expect([0, 1, 2, 4].map((index) => body.has(index))).toEqual([true, true, true, true]);
     expect(body.keys.count).toBe(1);
     space.bytes.set(second);
     expect(body.decode(parametersOf('SH_NEW'), space, 0, second.length)).toBe(1);
-    expect([0, 1, 2, 3].map((index) => body.has(index))).toEqual([false, false, false, false]);
+    expect([0, 1, 2, 4].map((index) => body.has(index))).toEqual([false, false, false, false]);
     expect(body.keys.count).toBe(0);
   });
 

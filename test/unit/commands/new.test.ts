@@ -3,6 +3,7 @@ import { CATALOGUE } from '../../../src/protocol/catalogue.js';
 import { KEY, testKeyMap, testMalformedBodies } from '../../support/command-tests.js';
 import { testExpiry } from '../../support/expiry-tests.js';
 import { bytes, str } from '../../support/msgpack-bytes.js';
+import { idOf, listed } from '../../support/owner-shard.js';
 import { sessionKey, ShardHarness } from '../../support/shard-harness.js';
 
 const NEW = CATALOGUE.SH_NEW.op;
@@ -96,6 +97,33 @@ describe('SH_NEW', () => {
     expect(reply.tokenAt).toBeGreaterThan(0);
     expect(shard.ask('SH_GET_ALL', KEY)).toEqual([1, { keys: { a: 1 } }]);
     expect(shard.sessions.sessionCount).toBe(1);
+  });
+
+  test.each([
+    ['an owner that is a number', { owner: 1 }, 41],
+    ['an owner that is nil', { owner: null }, 41],
+    ['an empty owner', { owner: '' }, 42],
+    ['an owner of 257 bytes', { owner: 'o'.repeat(257) }, 42],
+    ['a name and an owner that are too long', { name: '', owner: '' }, 42],
+  ])('refuses %s', (_, body, status) => {
+    const shard = new ShardHarness();
+    expect(shard.statusOf('SH_NEW', KEY, body)).toBe(status);
+    expect(shard.sessions.sessionCount).toBe(0);
+  });
+
+  test('starts a session of an owner in the same step', () => {
+    const shard = new ShardHarness();
+    const owner = 'é'.repeat(128);
+    shard.start(KEY, { owner, keys: { a: 1 }, expiry: { duration: 5 } });
+    expect(shard.ask('SH_INFO', KEY)[1]).toMatchObject({ owner, version: 0, keyCnt: 1 });
+    expect(listed(shard, owner)).toEqual([idOf(KEY)]);
+  });
+
+  test('gives no session to an owner whose maxAge is over at once', () => {
+    const shard = new ShardHarness();
+    const expiry = { maxAge: 1e-12 };
+    expect(shard.statusOf('SH_NEW', KEY, { owner: 'ann', expiry })).toBe(1);
+    expect(listed(shard, 'ann')).toEqual([]);
   });
 
   test('takes a shared name again once its session has ended or expired', () => {

@@ -95,4 +95,22 @@ describe('SH_OPEN', () => {
     expect(shard.statusOf('SH_NEW', sessionKey(2), { name: 'm', shared: true, keys })).toBe(205);
     expect(shard.statusOf('SH_NEW', KEY, { name: 'n', shared: true, keys })).toBe(103);
   });
+
+  test('gives the owner to a session that it starts, and to no other', () => {
+    const shard = new ShardHarness();
+    const body = { name: 'n', create: true, owner: 'ann' };
+    expect(shard.statusOf('SH_OPEN', KEY, body)).toBe(1);
+    expect(shard.ask('SH_INFO', KEY)[1]).toMatchObject({ owner: 'ann' });
+    expect(shard.statusOf('SH_OPEN', KEY, { ...body, owner: 'bob' })).toBe(1);
+    expect(shard.ask('SH_INFO', KEY)[1]).toMatchObject({ owner: 'ann' });
+  });
+
+  test.each([
+    ['a number', { owner: 1 }, 41],
+    ['nil', { owner: null }, 41],
+    ['empty', { owner: '' }, 42],
+  ])('refuses an owner that is %s', (_, body, status) => {
+    const shard = new ShardHarness();
+    expect(shard.statusOf('SH_OPEN', KEY, { name: 'n', create: true, ...body })).toBe(status);
+  });
 });

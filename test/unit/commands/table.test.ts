@@ -14,7 +14,12 @@ describe('commandByOp', () => {
 });
 
 describe('changes', () => {
-  const CHANGING_LIVES = ['SH_NEW', 'SH_END', 'SH_END_ALL', 'SH_TOUCH', 'SH_EXPIRE'];
+  const CHANGING_LIVES = [
+    ...['SH_NEW', 'SH_END', 'SH_END_ALL', 'SH_END_ID', 'SH_TOUCH', 'SH_EXPIRE'],
+    ...['SH_ROTATE', 'SH_SET_OWNER'],
+    // What it holds may write.
+    'SH_BATCH',
+  ];
 
   test('is set for what writes data and for what changes the life of sessions, and for no other', () => {
     for (const { op, spec, command } of COMMAND_ENTRIES) {
