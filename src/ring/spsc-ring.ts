@@ -4,6 +4,7 @@
  * Layout of the SharedArrayBuffer, in bytes:
  *
  *   0     head    i32   consumed up to here; written by the consumer only
+ *   4     closed  i32   1 once the consumer takes nothing any more; written by the consumer only
  *   64    tail    i32   published up to here; written by the producer only
  *   68    wanted  i32   1 while the producer waits for room; written by the producer only
  *   128   data    capacityBytes (a power of two)
@@ -24,6 +25,7 @@ import { assert } from '../core/errors.js';
 import { ByteSpace } from '../core/copy.js';
 
 const HEAD = 0; // index into the i32 view: byte 0
+const CLOSED = 1; // index into the i32 view: byte 4
 const TAIL = 16; // index into the i32 view: byte 64
 const WANTED = 17; // index into the i32 view: byte 68
 const DATA_OFFSET_BYTES = 128;
@@ -108,6 +110,11 @@ export class RingProducer extends RingEnd {
     return start + RECORD_HEADER_BYTES;
   }
 
+  /** Whether nobody will take what is written from now on. */
+  isClosed(): boolean {
+    return Atomics.load(this.positions, CLOSED) !== 0;
+  }
+
   /** Makes every record reserved so far visible at once. One store, however many records. */
   publish(): void {
     this.#published = this.#tail;
@@ -182,6 +189,16 @@ export class RingConsumer extends RingEnd {
     if (this.#head === this.#released) return;
     this.#released = this.#head;
     Atomics.store(this.positions, HEAD, this.#head);
+  }
+
+  /**
+   * Takes nothing any more. What is there is thrown away, so that a producer that waits for room, or has
+   * just found the ring open, has it once more.
+   */
+  close(): void {
+    Atomics.store(this.positions, CLOSED, 1);
+    while (this.next() !== RING_EMPTY);
+    this.release();
   }
 
   /** Whether the producer waits for room: after release(), ring its bell. */

@@ -12,6 +12,7 @@ import type { Doorbell } from '../ring/doorbell.js';
 import {
   NOT_DURABLE,
   NOT_DURABLE_SIDE_ROAD,
+  PUSH,
   REPLY_HEADER_BYTES,
   SIDE_ROAD,
 } from '../ring/records.js';
@@ -59,6 +60,11 @@ export class RingSink implements ReplySink, WaitingReplies {
     this.space = parts.ring.space;
     this.#log = parts.log;
     parts.log?.covers(this);
+  }
+
+  /** Whether the I/O thread has ended its work: it has its last reply, and must get no push. */
+  get isClosed(): boolean {
+    return this.#ring.isClosed();
   }
 
   begin(connection: number, ticket: number, replyBytes: number): number {
@@ -111,14 +117,15 @@ export class RingSink implements ReplySink, WaitingReplies {
   }
 
   logHasFailed(): number {
-    const count = this.#waitingCount;
     const { words } = this.#ring;
-    for (let index = 0; index < count; index += 1) {
+    let replies = 0;
+    for (let index = 0; index < this.#waitingCount; index += 1) {
       const word = (this.#waiting[index]! >>> 2) + 2;
       words[word] = words[word] === SIDE_ROAD ? NOT_DURABLE_SIDE_ROAD : NOT_DURABLE;
+      if (words[word - 1] !== PUSH) replies += 1;
     }
     this.#waitingCount = 0;
-    return count;
+    return replies;
   }
 
   #reserve(bytes: number, connection: number, ticket: number, tokenAt: number): void {

@@ -4,8 +4,9 @@
  *
  * A turn: read the clock, take what the rings hold (up to a bound), execute, write what has changed to
  * the log and publish the replies of each ring in one store, remove a slice of what is due, do a
- * slice of what main has ordered. When there is nothing to do: repay fragmentation, spin briefly
- * where cores abound, then sleep until rung or until the next sweep.
+ * slice of what main has ordered; what that has changed is logged, too, and then watchers and event
+ * feeds hear of the turn. When there is nothing to do: repay fragmentation, spin briefly where cores
+ * abound, then sleep until rung or until the next sweep.
  */
 import type { ReplyWriter } from '../commands/reply.js';
 import type { Clock } from '../core/clock.js';
@@ -15,7 +16,9 @@ import type { SideRoad } from '../ring/side-road.js';
 import { RING_EMPTY, type RingConsumer } from '../ring/spsc-ring.js';
 import { READ_AHEAD_MAX, type ShardState } from '../state/shard-state.js';
 import type { Dispatcher } from './dispatch.js';
+import type { EventFeed } from './event-feed.js';
 import type { ShardOrders } from './orders.js';
+import type { Pushes } from './pushes.js';
 import type { RingSink } from './ring-sink.js';
 import type { ShardCounters } from './shard-counters.js';
 import type { TurnLog } from './turn-log.js';
@@ -56,6 +59,10 @@ export interface ShardLoopParts {
   /** Undefined where nothing is kept on disk. */
   readonly log?: TurnLog | undefined;
   readonly orders?: ShardOrders | undefined;
+  /** For watchers. */
+  readonly pushes?: Pushes | undefined;
+  /** For SV_EVENTS. */
+  readonly events?: EventFeed | undefined;
   readonly requestsPerTurnMax: number;
   /** How often to look at the rings again before going to sleep. */
   readonly spins: number;
@@ -113,13 +120,17 @@ export class ShardLoop {
   /** @returns whether there was anything to do. */
   runTurn(): boolean {
     const nowMs = this.#parts.clock.nowMs();
-    const { log, orders } = this.#parts;
+    const { events, log, orders } = this.#parts;
     for (const state of this.#parts.states) state.beginTurn(nowMs);
+    events?.beginTurn(nowMs);
     log?.beginTurn(nowMs);
     orders?.receive();
     const requests = this.#takeRequests();
-    // Who has a reply finds it counted.
+    // Who has a reply finds it counted, and in the feed of events.
     if (requests > 0) this.#publishFigures();
+    if (requests > 0 && events !== undefined && events.hasAny) {
+      if (log === undefined || log.flush()) events.write();
+    }
     // Before the sweep: a reply need not wait for what is due elsewhere.
     for (const link of this.#parts.links) link.sink.publish();
     const swept = this.#sweep(nowMs);
@@ -130,7 +141,7 @@ export class ShardLoop {
     if (isOrdered) this.#isTidy = false;
     const isDue = requests + swept === 0 ? !this.#isTidy : this.#isTidyOverdue();
     const isTidying = isDue && this.#tidy();
-    if (log !== undefined) this.#endLoggedTurn(log, orders);
+    this.#endTurn(log, orders);
     if (requests + swept > 0 || isOrdered) {
       this.#parts.counters.add('turns', 1);
       if (swept > 0 || isOrdered) this.#publishFigures();
@@ -139,9 +150,13 @@ export class ShardLoop {
   }
 
   /** What no reply waited for: changes by deadlines and orders. */
-  #endLoggedTurn(log: TurnLog, orders: ShardOrders | undefined): void {
-    const isDurable = log.flush();
+  #endTurn(log: TurnLog | undefined, orders: ShardOrders | undefined): void {
+    const { events, links, pushes } = this.#parts;
+    if (pushes !== undefined && pushes.hasNotices) pushes.send();
+    const isDurable = log === undefined || log.flush();
     orders?.flushed(isDurable);
+    for (const link of links) link.sink.publish();
+    if (isDurable) events?.write();
   }
 
   #takeRequests(): number {
@@ -178,10 +193,11 @@ export class ShardLoop {
       count += 1;
     }
     if (count > 1) this.#sessions.readAhead(requests.words, places, count);
-    const { dispatcher, log } = this.#parts;
+    const { dispatcher, log, pushes } = this.#parts;
     for (let index = 0; index < count; index += 1) {
       const changes = dispatcher.dispatch(requests, offsets[index]!, sideRoad, reply);
       if (log !== undefined) log.executed(sink, changes);
+      if (pushes !== undefined && pushes.hasNotices) pushes.send();
     }
     return count;
   }

@@ -14,14 +14,17 @@ import type { LinkPlan, ShardPlan } from '../config/thread-plan.js';
 import { clockFrom, type Clock } from '../core/clock.js';
 import { assert } from '../core/errors.js';
 import { Doorbell } from '../ring/doorbell.js';
+import { EventRingWriter } from '../ring/event-ring.js';
 import { SideRoad } from '../ring/side-road.js';
 import { RingConsumer, RingProducer } from '../ring/spsc-ring.js';
-import { type SessionObserver, ShardState } from '../state/shard-state.js';
+import { type SessionObserver, ShardState, type ShardStateOptions } from '../state/shard-state.js';
 import { NodeFiles } from '../storage/files.js';
 import { Admission } from './admission.js';
 import { Dispatcher } from './dispatch.js';
+import { EventFeed } from './event-feed.js';
 import { Loads } from './loads.js';
 import { ShardOrders } from './orders.js';
+import { Pushes } from './pushes.js';
 import { RingSink } from './ring-sink.js';
 import { NO_OBSERVER, observerOf, ShardCounters } from './shard-counters.js';
 import {
@@ -31,6 +34,7 @@ import {
   ShardLoop,
 } from './shard-loop.js';
 import { openShardStorage, type ShardStorage } from './shard-storage.js';
+import { TokenReuses } from './token-reuses.js';
 import type { TurnLog } from './turn-log.js';
 import { Walks } from './walk.js';
 
@@ -54,7 +58,9 @@ export function runShard(plan: ShardPlan): void {
   const bell = new Doorbell(plan.bell);
   const stopWord = new Int32Array(plan.stopWord);
   const isStopped = (): boolean => Atomics.load(stopWord, 0) !== 0;
-  const sessions = newState(clock.nowMs(), observerOf(counters));
+  const sessions = newState(clock.nowMs(), observerOf(counters), {
+    supersededMax: plan.config.maxSuperseded,
+  });
   const defaults = plan.index === 0 ? newDefaultMap(clock.nowMs()) : undefined;
   const shard = { plan, clock, counters, bell, isStopped, sessions, defaults };
   if (plan.storage === undefined) {
@@ -93,19 +99,32 @@ function newLoop(shard: Shard, storage?: ShardStorage): ShardLoop {
     keyBytesMax: config.maxKeyBytes,
     valueDepthMax: config.maxDepth,
     sessionBytesMax: config.maxSessionBytes,
+    ownerSessionsMax: config.maxSessionsPerOwner,
+    endsOldest: config.ownerLimit === 'end-oldest',
+    isOneOfSeveral: config.shards > 1,
+    findBytesMax: config.maxFindBytes,
+    findMsMax: config.maxFindSeconds * 1_000,
   };
   const admission = new Admission(admissionLimits(config), sessions, states, counters);
   const log = storage?.turnLog;
+  const links = plan.links.map((link, io) =>
+    newLink(link, { io, bells: { io: plan.ioBells[io]!, shard: plan.bell } }, counters, log),
+  );
+  const events = newEvents(shard);
   return new ShardLoop({
-    links: plan.links.map((link, io) =>
-      newLink(link, { io: plan.ioBells[io]!, shard: plan.bell }, counters, log),
-    ),
+    links,
     bell,
     clock,
-    dispatcher: new Dispatcher({ limits, sessions, defaults, admission, counters, log }),
+    dispatcher: new Dispatcher({
+      ...{ limits, sessions, defaults, admission, counters, log },
+      reuses: new TokenReuses(clock, report),
+      events,
+    }),
     states,
     counters,
     log,
+    pushes: new Pushes({ sessions, sinks: links.map((link) => link.sink), counters }),
+    events,
     orders: storage === undefined ? undefined : newOrders(shard, admission, storage),
     requestsPerTurnMax:
       log !== undefined && config.fsync === 'always'
@@ -115,6 +134,13 @@ function newLoop(shard: Shard, storage?: ShardStorage): ShardLoop {
     isStopped,
     onIdle: newCollector(states),
   });
+}
+
+/** From here on: what was recovered happened long ago. */
+function newEvents({ plan, sessions }: Shard): EventFeed {
+  const events = new EventFeed(new EventRingWriter(plan.events));
+  sessions.lifecycle = events;
+  return events;
 }
 
 function newOrders(shard: Shard, admission: Admission, storage: ShardStorage): ShardOrders {
@@ -155,20 +181,30 @@ function mainPort(): MessagePort {
   return parentPort;
 }
 
-function newState(nowMs: number, observer: SessionObserver, isDefaultMap = false): ShardState {
+function newState(
+  nowMs: number,
+  observer: SessionObserver,
+  options: Pick<ShardStateOptions, 'isDefaultMap' | 'supersededMax'>,
+): ShardState {
   const seed = randomFillSync(new Int32Array(2));
-  return new ShardState({ nowMs, seed: [seed[0]!, seed[1]!], observer, isDefaultMap });
+  return new ShardState({ nowMs, seed: [seed[0]!, seed[1]!], observer, ...options });
 }
 
 /** The one session that always exists. It has a state of its own, so that SH_END_ALL passes it by. */
 function newDefaultMap(nowMs: number): { readonly state: ShardState; readonly row: number } {
-  const state = newState(nowMs, NO_OBSERVER, true);
+  const state = newState(nowMs, NO_OBSERVER, { isDefaultMap: true });
   return { state, row: state.create(new Int32Array(4), 0, 0, false) };
+}
+
+interface LinkEnds {
+  /** Number of the I/O thread. */
+  readonly io: number;
+  readonly bells: { readonly io: SharedArrayBuffer; readonly shard: SharedArrayBuffer };
 }
 
 function newLink(
   plan: LinkPlan,
-  bells: { readonly io: SharedArrayBuffer; readonly shard: SharedArrayBuffer },
+  { io, bells }: LinkEnds,
   counters: ShardCounters,
   log: TurnLog | undefined,
 ): ShardLink {
@@ -186,7 +222,7 @@ function newLink(
     ioBell: new Doorbell(bells.io),
     sideRoad,
     sink,
-    reply: new ReplyWriter(sink),
+    reply: new ReplyWriter(sink, io),
   };
 }
 

@@ -50,7 +50,7 @@ export interface WaitingReplies {
   waitForLog(): void;
   /** Those that wait need not: the log has what they speak of. */
   logHasIt(): void;
-  /** Marks those that wait as failed. @returns how many that were. */
+  /** Marks those that wait as failed. @returns how many replies that were; pushes wait, too. */
   logHasFailed(): number;
 }
 

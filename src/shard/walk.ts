@@ -206,6 +206,8 @@ class Walk {
   #cursor = 0;
   #cursorEnd: number;
   readonly #list: Int32Array | undefined;
+  /** Rows met through the list: a session in it by two tokens, one in its grace, is given once. */
+  readonly #listed = new Set<number>();
   #chunkSessions = 0;
   #chunkKeys = 0;
   #sentSessions = 0;
@@ -257,8 +259,10 @@ class Walk {
     const bytesMax = this.#buffer.bytes + LOOK_BYTES_MAX;
     let at = this.#cursor;
     for (; at < until && this.#buffer.bytes < bytesMax; at += SELECTED_WORDS) {
-      const row = this.#sessions.rows.find(list, at, list[at + SELECTED_WORDS - 1]!);
-      if (row !== NIL) this.#encode(this.#sessions, row);
+      const row = this.#sessions.peek(list, at, list[at + SELECTED_WORDS - 1]!);
+      if (row === NIL || this.#listed.has(row)) continue;
+      this.#listed.add(row);
+      this.#encode(this.#sessions, row);
     }
     this.#cursor = at;
   }

@@ -83,6 +83,17 @@ describe('SpscRing', () => {
     expect(consumer.isRoomWanted()).toBe(false);
   });
 
+  test('a ring that is closed is empty, takes one more record and says so', () => {
+    const { producer, consumer } = ringAt(0);
+    while (write(producer, new Uint8Array(90)));
+    producer.publish();
+    expect(producer.isClosed()).toBe(false);
+    consumer.close();
+    expect(producer.isClosed()).toBe(true);
+    expect(consumer.isEmpty()).toBe(true);
+    expect(write(producer, new Uint8Array(producer.payloadBytesMax))).toBe(true);
+  });
+
   test.each([0, -1, CAPACITY / 4 - 3])('refuses a payload of %i bytes', (bytes) => {
     const { producer } = ringAt(0);
     expect(() => producer.reserve(bytes)).toThrow('fits');

@@ -47,6 +47,34 @@ describe('the memory limit', () => {
     expect(shard.counter('memoryLimitHits')).toBe(refused);
   });
 
+  test.each([1, 2, 3])('nor by what they make of values, alone or in a batch (seed %i)', (seed) => {
+    const random = new Random(seed);
+    const memoryBytesMax = 300_000;
+    const shard = new ShardHarness({ admission: { memoryBytesMax } });
+    const key = sessionKey(1);
+    shard.start(key);
+    const name = (): string => `k${random.below(40)}`.padEnd(random.below(300), 'x');
+    const value = (): string => 'v'.repeat(random.below(random.below(4) === 0 ? 60_000 : 900));
+    const version = (): unknown => shard.ask('SH_INFO', key)[1]?.version;
+    const commands: (() => readonly [number, object])[] = [
+      () => [42, { key: `n${name()}`, by: 10 ** random.below(16) }],
+      () => [45, { key: name(), path: random.below(2) === 0 ? '' : '/a', value: { a: value() } }],
+      () => [32, { keys: { [name()]: { a: value() }, [name()]: value() } }],
+      () => [44, { version: version(), rmv: [name()], set: { [name()]: value() } }],
+      () => [43, { keys: [name(), name()] }],
+    ];
+    const command = (): readonly [number, object] => commands[random.below(5)]!();
+    let refused = 0;
+    for (let call = 0; call < 600; call += 1) {
+      const cmds = Array.from({ length: 1 + random.below(5) }, command);
+      if (shard.statusOf('SH_BATCH', key, { cmds }) === 205) refused += 1;
+      expect(used(shard)).toBeLessThanOrEqual(memoryBytesMax);
+      if (random.below(20) === 0) shard.settle();
+    }
+    expect(refused).toBeGreaterThan(10);
+    expect(shard.counter('memoryLimitHits')).toBe(refused);
+  });
+
   test('refuses writes with 205 and serves everything else', () => {
     const shard = new ShardHarness({ admission: { memoryBytesMax: 100_000 } });
     const key = sessionKey(0);

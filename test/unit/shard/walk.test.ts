@@ -102,6 +102,25 @@ describe('Walks', () => {
     expect(keys).toEqual([{ a: 1, b: 2 }, {}, { a: 1, b: 2 }]);
   });
 
+  test('give a session of a list by the token it had, in its grace, and only once', () => {
+    const world = new WalkedShard(SIZES);
+    const { sessions } = world.shard;
+    for (let number = 0; number < 3; number += 1) {
+      sessions.started(sessions.create(digestOf(number), 0, 0, false));
+      const graceUntilMs = sessions.nowMs + (number < 2 ? 1_000 : 0);
+      const row = sessions.rows.find(digestOf(number), 0, 0);
+      sessions.rotate(row, digestOf(number + 10), 0, graceUntilMs);
+    }
+    // By both; by the old one alone; by the old one that has no grace.
+    const named = [0, 10, 1, 2].flatMap((number) => [...digestOf(number), 0]);
+    const outcome = world.start(1, 'save', Int32Array.from(named));
+    world.finishWalks();
+    const given = shardFromChunks(outcome, NOW_MS).sessions;
+    const isGiven = [10, 11, 12].map((number) => given.rows.find(digestOf(number), 0, 0) >= 0);
+    expect(isGiven).toEqual([true, true, false]);
+    expect(outcome.end).toMatchObject({ sessions: 2 });
+  });
+
   test('give the sessions of a list, and pass over those that are not there', () => {
     const world = new WalkedShard(SIZES);
     fill(world, 0, 100);

@@ -1,0 +1,104 @@
+/**
+ * What happens to the sessions of a shard, for SV_EVENTS: gathered during a turn, and written to the
+ * ring of all shards (ring/event-ring.ts) once the log has the turn.
+ *
+ * While the log cannot be written, events wait. More than the ring holds are not kept: the oldest
+ * are left out, and readers are told of a gap.
+ */
+import {
+  BOTH_IDS_WORDS,
+  CLEARED,
+  CREATED,
+  ENDED,
+  type EventRingWriter,
+  EXPIRED,
+  REUSED,
+  ROTATED,
+} from '../ring/event-ring.js';
+import type { LifecycleKind, LifecycleObserver } from '../state/observers.js';
+
+const FIRST_EVENTS = 1_024;
+const KIND_WORD = BOTH_IDS_WORDS;
+const EVENT_WORDS = 8;
+const ID_WORDS = 3;
+
+const KIND_NUMBERS: Readonly<Record<LifecycleKind, number>> = {
+  created: CREATED,
+  expired: EXPIRED,
+  cleared: CLEARED,
+  ended: ENDED,
+};
+
+export class EventFeed implements LifecycleObserver {
+  readonly #ring: EventRingWriter;
+  /** Event n of this turn lies at n % capacity: six words of ids, its kind. */
+  #words = new Int32Array(FIRST_EVENTS * EVENT_WORDS);
+  #times = new Float64Array(FIRST_EVENTS);
+  #capacity: number;
+  #count = 0;
+  #nowMs = 0;
+
+  constructor(ring: EventRingWriter) {
+    this.#ring = ring;
+    this.#capacity = Math.min(FIRST_EVENTS, ring.slots);
+  }
+
+  /** Whether write() has anything to do. */
+  get hasAny(): boolean {
+    return this.#count > 0;
+  }
+
+  beginTurn(nowMs: number): void {
+    this.#nowMs = nowMs;
+  }
+
+  happened(kind: LifecycleKind, digest: Int32Array, at: number): void {
+    this.#add(KIND_NUMBERS[kind], digest, at);
+  }
+
+  rotated(oldDigest: Int32Array, oldAt: number, digest: Int32Array, at: number): void {
+    const word = this.#add(ROTATED, oldDigest, oldAt);
+    for (let i = 0; i < ID_WORDS; i += 1) this.#words[word + ID_WORDS + i] = digest[at + i]!;
+  }
+
+  /** A token that a rotation had replaced was used. @param digest of the session as it is now. */
+  reused(digest: Int32Array, at: number): void {
+    this.#add(REUSED, digest, at);
+  }
+
+  /** The log has everything that happened so far: whoever listens may know. */
+  write(): void {
+    const count = this.#count;
+    if (count === 0) return;
+    const first = this.#ring.claim(count);
+    for (let event = Math.max(0, count - this.#capacity); event < count; event += 1) {
+      const place = event % this.#capacity;
+      const word = place * EVENT_WORDS;
+      const kind = this.#words[word + KIND_WORD]!;
+      this.#ring.put(first + event, kind, this.#times[place]!, this.#words, word);
+    }
+    this.#count = 0;
+  }
+
+  /** @returns where its words are. */
+  #add(kind: number, digest: Int32Array, at: number): number {
+    if (this.#count === this.#capacity && this.#capacity < this.#ring.slots) this.#grow();
+    const place = this.#count % this.#capacity;
+    const word = place * EVENT_WORDS;
+    for (let i = 0; i < ID_WORDS; i += 1) this.#words[word + i] = digest[at + i]!;
+    this.#words[word + KIND_WORD] = kind;
+    this.#times[place] = this.#nowMs;
+    this.#count += 1;
+    return word;
+  }
+
+  #grow(): void {
+    this.#capacity = Math.min(this.#capacity * 2, this.#ring.slots);
+    const words = new Int32Array(this.#capacity * EVENT_WORDS);
+    words.set(this.#words);
+    this.#words = words;
+    const times = new Float64Array(this.#capacity);
+    times.set(this.#times);
+    this.#times = times;
+  }
+}
