@@ -9,9 +9,13 @@
  * order they were freed, which keeps a generation from coming round while a reply is under way.
  */
 import { assert } from '../core/errors.js';
+import { ALL_RIGHTS } from '../core/rights.js';
+import type { DeferredFrames } from './deferred-frames.js';
 import type { HeldRefusals } from './held-refusals.js';
+import type { Subscription } from './subscriptions.js';
 import type { TextLane } from './text-lane.js';
 import type { Socket } from './transport.js';
+import type { WatchedSession } from './watches.js';
 
 const PLACE_BITS = 20;
 const PLACE_MASK = (1 << PLACE_BITS) - 1;
@@ -31,12 +35,24 @@ export class Connection {
   inFlight = 0;
   /** Set while commands are refused and their refusals wait for earlier replies. */
   held: HeldRefusals | undefined = undefined;
+  /** Set while what it sends waits for the answer to a command. */
+  deferred: DeferredFrames | undefined = undefined;
   /** Set from the first text command on. */
   lane: TextLane | undefined = undefined;
   /** The reply pump's list of this connection's records; see reply-pump.ts. */
   firstRecord = NO_RECORD;
   lastRecord = NO_RECORD;
   isTouched = false;
+  /** What its user may do, as bits; see core/rights.ts. */
+  rights = ALL_RIGHTS;
+  /** Wrong secrets since the last right one. */
+  authFailures = 0;
+  /** Sessions that it watches; see watches.ts. */
+  watches: Set<WatchedSession> | undefined = undefined;
+  /** Its event feed; see subscriptions.ts. */
+  subscription: Subscription | undefined = undefined;
+  /** Bytes of pushes that the reply pump has in hand for it. */
+  pushBytes = 0;
 
   constructor(name: number, socket: Socket) {
     this.name = name;

@@ -68,20 +68,23 @@ export class PartReader {
 export class SumFanOut implements FanOut {
   readonly caller: Caller;
   readonly #body: BodyPlace;
+  readonly #slot: number;
   readonly #sums = new Map<string, number>();
   #partsLeft = 0;
   /** The first part that failed speaks for all. */
   #status: number = STATUSES.OK.code;
   #failureBody: ByteSpace | undefined;
 
-  constructor(caller: Caller, body: BodyPlace) {
+  /** @param slot in every part's record, for commands that need one there. */
+  constructor(caller: Caller, body: BodyPlace, slot = 0) {
     this.caller = caller;
     this.#body = body;
+    this.#slot = slot;
   }
 
   start(traffic: Traffic, header: RequestHeader): number {
     this.#partsLeft = traffic.links.length;
-    header.slot = 0;
+    header.slot = this.#slot;
     for (let shard = 0; shard < traffic.links.length; shard += 1) {
       pushPart(traffic, header, { shard, body: this.#body, fanOut: this });
     }

@@ -11,15 +11,22 @@ import { ByteSpace } from '../core/copy.js';
 import { IO_COUNTER_INDEX } from '../core/counters.js';
 import { assert } from '../core/errors.js';
 import { NativeWriter } from '../protocol/native-writer.js';
+import { EventRingReader } from '../ring/event-ring.js';
+import { Authentication } from './authentication.js';
 import { ConnectionTable, type Connection } from './connection.js';
+import type { DeferredFrames } from './deferred-frames.js';
 import { Drain } from './drain.js';
 import { MainRequestReader } from './main-request.js';
 import { MainRoad, writeAnswer } from './main-road.js';
-import { Outgoing } from './outgoing.js';
+import { Minting } from './minting.js';
+import { CLOSE_TRY_AGAIN_LATER, Outgoing } from './outgoing.js';
+import { OwnerLimit } from './owner-limit.js';
+import { OwnerLocks } from '../ring/owner-locks.js';
 import { ReplyPump } from './reply-pump.js';
 import { Router } from './router.js';
 import { ServerCommands } from './server-commands.js';
 import { ShardLink } from './shard-link.js';
+import { Subscriptions } from './subscriptions.js';
 import { TextRouter } from './text-router.js';
 import { TicketTable } from './tickets.js';
 import { Tokens } from './tokens.js';
@@ -28,6 +35,7 @@ import type { Socket, Transport, TransportHandlers, TransportOptions } from './t
 import { hasUwsBinary, openUwsTransport } from './transport-uws.js';
 import { openWsTransport } from './transport-ws.js';
 import { Turns } from './turns.js';
+import { Watches } from './watches.js';
 
 /** Messages up to so many times --max-payload are still received, to be answered 204. */
 const OVERSIZE_FACTOR = 16;
@@ -85,6 +93,9 @@ export class IoThread implements TransportHandlers<Connection> {
   readonly #router: Router;
   readonly #textRouter: TextRouter;
   readonly #mainRoad: MainRoad;
+  readonly #watches: Watches;
+  readonly #subscriptions: Subscriptions;
+  readonly #authentication: Authentication;
   readonly #pump: ReplyPump;
   readonly #turns: Turns;
   readonly #counters: Float64Array;
@@ -104,28 +115,86 @@ export class IoThread implements TransportHandlers<Connection> {
       outgoing: new Outgoing(config.maxUnsent, this.#counters),
       counters: this.#counters,
     });
+    const { startedMs, events, allCounters } = plan;
+    const ring = new EventRingReader(events, startedMs);
+    this.#subscriptions = new Subscriptions(this.#traffic, ring);
+    this.#authentication = new Authentication(this.#traffic, plan, {
+      deliver: (...args) => this.#pump.deliver(...args),
+      resume: (name) => this.#resume(name),
+    });
     const server = new ServerCommands({
       config,
       clock: clockFrom(plan.clock),
-      startedMs: plan.startedMs,
+      startedMs,
+      allCounters,
+      subscriptions: this.#subscriptions,
+      authentication: this.#authentication,
       serverVersion: plan.serverVersion,
       shards: links.length,
     });
     const tokens = new Tokens(plan.secret);
+    this.#watches = new Watches(this.#traffic);
     this.#mainRoad = new MainRoad(post);
     this.#router = new Router({
       traffic: this.#traffic,
       tokens,
+      minting: new Minting({
+        ...{ tokens, tickets: this.#traffic.tickets },
+        isShortForm: config.tokenForm === 'uint64',
+      }),
+      ownerLimit: this.#newOwnerLimit(),
       server,
       mainRoad: this.#mainRoad,
       mainRequests: new MainRequestReader(tokens, {
         itemsMax: config.maxKeys,
         hasDataDirectory: !config.memory,
       }),
+      watches: this.#watches,
     });
     this.#textRouter = new TextRouter(this.#traffic, this.#router);
-    this.#pump = new ReplyPump(this.#traffic);
-    this.#turns = new Turns(this.#traffic, this.#pump, plan.bell);
+    const pump = new ReplyPump(this.#traffic, this.#watches);
+    this.#pump = pump;
+    this.#turns = new Turns(this.#traffic, { pump, subscriptions: this.#subscriptions }, plan.bell);
+    this.#traffic.wake = () => this.#turns.start();
+  }
+
+  /** One shard decides by itself. */
+  #newOwnerLimit(): OwnerLimit | undefined {
+    const { config, links, ownerLocks } = this.#plan;
+    if (config.maxSessionsPerOwner === 0 || links.length === 1) return undefined;
+    const limit = new OwnerLimit(this.#traffic, new OwnerLocks(ownerLocks));
+    limit.resume = (name) => this.#resume(name);
+    return limit;
+  }
+
+  /** Routes what has waited, as far as the next command that must be waited for. */
+  #resume(name: number): void {
+    const traffic = this.#traffic;
+    traffic.inFlight -= 1;
+    const connection = traffic.connections.find(name);
+    const frames = connection?.deferred?.take() ?? [];
+    if (connection !== undefined) connection.deferred = undefined;
+    for (const { bytes, isText } of frames) {
+      if (connection === undefined || connection.isCondemned) return;
+      const again = connection.deferred as DeferredFrames | undefined;
+      if (again !== undefined) again.add(bytes, isText);
+      else if (isText) this.#textRouter.routeFrame(connection, bytes);
+      else this.#router.routeFrame(connection, new ByteSpace(bytes.buffer), bytes.length);
+    }
+    if (traffic.inFlight > 0) this.#turns.start();
+  }
+
+  #defer(
+    connection: Connection,
+    deferred: DeferredFrames,
+    bytes: Uint8Array,
+    isText: boolean,
+  ): void {
+    deferred.add(bytes.slice(), isText);
+    if (!deferred.isOverfull) return;
+    deferred.take();
+    const reason = 'too many commands were sent while the server was busy';
+    this.#traffic.outgoing.condemn(connection, CLOSE_TRY_AGAIN_LATER, reason);
   }
 
   async listen(order: {
@@ -167,6 +236,9 @@ export class IoThread implements TransportHandlers<Connection> {
     await new Drain(this.#traffic, clock).run(deadlineMs);
     // Else a shard that never answered would keep the thread turning.
     this.#turns.stop();
+    this.#subscriptions.stop();
+    // While other threads still drain, their commands change what was watched here.
+    for (const link of this.#traffic.links) link.close();
   }
 
   /**
@@ -180,6 +252,7 @@ export class IoThread implements TransportHandlers<Connection> {
   /** Closes everything at once. */
   abandon(): void {
     this.#turns.stop();
+    this.#subscriptions.stop();
     this.#transport?.stopListening();
     this.#transport?.close();
   }
@@ -191,14 +264,21 @@ export class IoThread implements TransportHandlers<Connection> {
     return false;
   }
 
-  onOpen(socket: Socket): Connection {
+  onOpen(socket: Socket, authorization: string): Connection {
     this.#counters[CONNECTIONS_OPENED]! += 1;
-    return this.#traffic.connections.open(socket);
+    const connection = this.#traffic.connections.open(socket);
+    this.#authentication.open(connection, authorization);
+    return connection;
   }
 
   onBinary(connection: Connection, message: ArrayBuffer): void {
     if (connection.isCondemned) return;
     this.#counters[FRAMES_IN]! += 1;
+    const { deferred } = connection;
+    if (deferred !== undefined) {
+      this.#defer(connection, deferred, new Uint8Array(message), false);
+      return;
+    }
     const bytes = message.byteLength;
     if (bytes <= INBOX_BYTES) {
       this.#inbox.bytes.set(new Uint8Array(message));
@@ -212,6 +292,11 @@ export class IoThread implements TransportHandlers<Connection> {
   onText(connection: Connection, message: ArrayBuffer): void {
     if (connection.isCondemned) return;
     this.#counters[FRAMES_IN]! += 1;
+    const { deferred } = connection;
+    if (deferred !== undefined) {
+      this.#defer(connection, deferred, new Uint8Array(message), true);
+      return;
+    }
     this.#textRouter.routeFrame(connection, new Uint8Array(message));
     if (this.#traffic.inFlight > 0) this.#turns.start();
   }
@@ -223,5 +308,8 @@ export class IoThread implements TransportHandlers<Connection> {
   onClose(connection: Connection): void {
     this.#counters[CONNECTIONS_CLOSED]! += 1;
     this.#traffic.connections.close(connection);
+    connection.deferred?.take();
+    this.#watches.forget(connection);
+    this.#subscriptions.forget(connection);
   }
 }

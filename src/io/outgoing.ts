@@ -5,11 +5,13 @@
  */
 import { IO_COUNTER_INDEX } from '../core/counters.js';
 import type { Connection } from './connection.js';
+import { LANE_REPLIES_MAX } from './text-lane.js';
 
 /** How long a condemned connection may take to read what it was sent. */
 const CONDEMNED_MS_MAX = 10_000;
 
 export const CLOSE_GOING_AWAY = 1001;
+export const CLOSE_POLICY = 1008;
 export const CLOSE_TRY_AGAIN_LATER = 1013;
 
 const FRAMES_OUT = IO_COUNTER_INDEX.framesOut;
@@ -52,6 +54,17 @@ export class Outgoing {
     counters[FRAMES_OUT]! += 1;
     counters[REPLIES_OUT]! += replies;
     return true;
+  }
+
+  /**
+   * Whether so much waits for a connection that nothing may be pushed to it: half of what it may have
+   * is left to replies.
+   */
+  isSlow(connection: Connection): boolean {
+    const { lane, pushBytes, socket } = connection;
+    if (lane !== undefined && lane.size > LANE_REPLIES_MAX / 2) return true;
+    const waitingBytes = socket.bufferedBytes() + pushBytes + (lane?.readyBytes ?? 0);
+    return waitingBytes > this.#unsentBytesMax / 2;
   }
 
   /** Takes no more commands from a connection, gives it no more replies, and closes it in time. */

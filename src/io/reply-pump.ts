@@ -7,10 +7,11 @@ import { ByteSpace, copyBytes } from '../core/copy.js';
 import { IO_COUNTER_INDEX } from '../core/counters.js';
 import { STATUSES } from '../core/statuses.js';
 import { NativeWriter } from '../protocol/native-writer.js';
-import { TOKEN_BYTES } from '../protocol/token.js';
 import {
   NOT_DURABLE,
   NOT_DURABLE_SIDE_ROAD,
+  PUSH,
+  PUSH_HEADER_BYTES,
   REPLY_HEADER_BYTES,
   SIDE_ROAD,
 } from '../ring/records.js';
@@ -19,11 +20,12 @@ import { NO_RECORD, type Connection } from './connection.js';
 import { CLOSE_TRY_AGAIN_LATER } from './outgoing.js';
 import { PartReader, type Caller } from './fan-out.js';
 import type { ShardLink } from './shard-link.js';
-import { LANE_REPLIES_MAX, TextRequest } from './text-lane.js';
+import { LANE_REPLIES_MAX, TextLane, TextRequest } from './text-lane.js';
 import { NO_TICKET } from './tickets.js';
 import type { Traffic } from './traffic.js';
+import type { PushOut, Watches } from './watches.js';
 
-/** Records in one pump: bounds its time to some milliseconds and the memory of its lists. */
+/** Records, and pushes made of them, in one pump: bounds its time and the memory of its lists. */
 const RECORDS_PER_PUMP_MAX = 4_096;
 /** A message grows to this size; one larger reply is a message of its own. */
 const MESSAGE_BYTES_MAX = 256 * 1_024;
@@ -38,7 +40,7 @@ interface TicketRecord {
 const REPLIES_DROPPED = IO_COUNTER_INDEX.repliesDropped;
 const NOWHERE = new ByteSpace(new ArrayBuffer(0));
 
-export class ReplyPump {
+export class ReplyPump implements PushOut {
   readonly #traffic: Traffic;
   readonly #counters: Float64Array;
   readonly #message = new ByteSpace(new ArrayBuffer(MESSAGE_BYTES_MAX));
@@ -49,15 +51,21 @@ export class ReplyPump {
   readonly #starts = new Int32Array(RECORDS_PER_PUMP_MAX);
   readonly #lengths = new Int32Array(RECORDS_PER_PUMP_MAX);
   readonly #next = new Int32Array(RECORDS_PER_PUMP_MAX);
+  /** 1 for a reply, 0 for a push. */
+  readonly #replies = new Uint8Array(RECORDS_PER_PUMP_MAX);
   #records = 0;
   /** Records of this pump that hold memory of their own. */
   #ownMemory = 0;
   readonly #touched: Connection[] = [];
+  readonly #watches: Watches;
+  /** Pushes made of the records of this pump; one record may be for many. */
+  #pushes = 0;
   /** Which ring comes first, in turn, so that a busy one cannot starve the others. */
   #firstLink = 0;
 
-  constructor(traffic: Traffic) {
+  constructor(traffic: Traffic, watches: Watches) {
     this.#traffic = traffic;
+    this.#watches = watches;
     this.#counters = traffic.counters;
   }
 
@@ -66,14 +74,14 @@ export class ReplyPump {
     const links = this.#traffic.links;
     let taken = 0;
     this.#records = 0;
+    this.#pushes = 0;
     for (let i = 0; i < links.length; i += 1) {
       const shard = (this.#firstLink + i) % links.length;
       taken += this.#takeFrom(links[shard]!, shard, RECORDS_PER_PUMP_MAX - taken);
     }
     if (taken === 0) return 0;
     this.#firstLink = (this.#firstLink + 1) % links.length;
-    for (let i = 0; i < this.#touched.length; i += 1) this.#settle(this.#touched[i]!);
-    this.#touched.length = 0;
+    this.#settleAll();
     for (let i = 0; i < links.length; i += 1) links[i]!.releaseReplies();
     if (this.#ownMemory > 0) {
       this.#spaces.fill(NOWHERE, 0, this.#records);
@@ -94,8 +102,7 @@ export class ReplyPump {
       this.#answerText(connection, caller.text, reply.space.bytes, 0, reply.length);
     }
     this.#traffic.inFlight -= 1;
-    for (let i = 0; i < this.#touched.length; i += 1) this.#settle(this.#touched[i]!);
-    this.#touched.length = 0;
+    this.#settleAll();
     this.#spaces[0] = NOWHERE;
   }
 
@@ -103,7 +110,8 @@ export class ReplyPump {
     const ring = link.replies;
     const traffic = this.#traffic;
     let taken = 0;
-    while (taken < recordsMax) {
+    let pushes = 0;
+    while (taken < recordsMax && this.#pushes < RECORDS_PER_PUMP_MAX) {
       const at = ring.next();
       if (at === RING_EMPTY) break;
       taken += 1;
@@ -115,6 +123,9 @@ export class ReplyPump {
       const length = ring.payloadBytes - REPLY_HEADER_BYTES;
       if (ticket === NO_TICKET && tokenAt >= 0) {
         this.#deliver(connection, ring.space, start, length);
+      } else if (ticket === PUSH) {
+        pushes += 1;
+        this.#takePush(link, shard, at, start + length);
       } else if (tokenAt === NOT_DURABLE) {
         this.#refuse(connection, { shard, ticket, tokenAt: 0 }, ring.space, start, start + length);
       } else if (tokenAt === NOT_DURABLE_SIDE_ROAD) {
@@ -128,8 +139,40 @@ export class ReplyPump {
         this.#useTicket(connection, { shard, ticket, tokenAt }, ring.space, start, length);
       }
     }
-    traffic.inFlight -= taken;
+    traffic.inFlight -= taken - pushes;
     return taken;
+  }
+
+  /** Gives what a shard says to watchers to those that there are. */
+  #takePush({ replies: ring, sideRoad }: ShardLink, shard: number, at: number, end: number): void {
+    const meaning = ring.words[at >>> 2]!;
+    const tokenAt = ring.words[(at >>> 2) + 2]!;
+    const isAside = tokenAt === SIDE_ROAD || tokenAt === NOT_DURABLE_SIDE_ROAD;
+    const space = isAside ? new ByteSpace(sideRoad.take()) : ring.space;
+    if (isAside) this.#ownMemory += 1;
+    const headAt = isAside ? 0 : at + REPLY_HEADER_BYTES;
+    const push = {
+      ...{ shard, meaning, space },
+      watch: space.view.getInt32(headAt, true),
+      row: space.view.getInt32(headAt + 4, true),
+      isLost: tokenAt === NOT_DURABLE || tokenAt === NOT_DURABLE_SIDE_ROAD,
+      start: headAt + PUSH_HEADER_BYTES,
+      end: isAside ? space.bytes.length : end,
+    };
+    this.#pushes += this.#watches.deliver(push, this);
+  }
+
+  pushNative(connection: Connection, space: ByteSpace, start: number, bytes: number): void {
+    this.#touch(connection);
+    connection.pushBytes += bytes;
+    this.#ownMemory += 1;
+    this.#add(connection, space, start, bytes, 0);
+  }
+
+  pushText(connection: Connection, text: string): void {
+    const lane = (connection.lane ??= new TextLane());
+    this.#touch(connection);
+    lane.push(text);
   }
 
   /** What the reply speaks of could not be logged: says so in its place, under its id. */
@@ -166,7 +209,8 @@ export class ReplyPump {
     const note = tickets.noteOf(ticket);
     if (tokenAt !== 0) {
       // The record is ours until its space is released, so the token goes right into it.
-      copyBytes(space, start + tokenAt, tickets.tokens, tickets.tokenAt(ticket), TOKEN_BYTES);
+      const bytes = tickets.tokenBytes[ticket]!;
+      copyBytes(space, start + tokenAt, tickets.tokens, tickets.tokenAt(ticket), bytes);
     }
     tickets.giveBack(ticket);
     if (note === undefined) {
@@ -214,13 +258,32 @@ export class ReplyPump {
     }
     this.#touch(connection);
     connection.inFlight -= 1;
+    this.#add(connection, space, start, length, 1);
+  }
+
+  /** @param replies 1 for a reply, 0 for a push. */
+  #add(
+    connection: Connection,
+    space: ByteSpace,
+    start: number,
+    length: number,
+    replies: number,
+  ): void {
     const lane = connection.lane;
     if (lane !== undefined && lane.size > 0) {
       lane.push(space.bytes.slice(start, start + length));
       return;
     }
+    if (this.#records === RECORDS_PER_PUMP_MAX) {
+      // Only pushes can be more than the records taken. What is sent now is not needed any more.
+      this.#settleAll();
+      this.#spaces.fill(NOWHERE);
+      this.#records = 0;
+      this.#touch(connection);
+    }
     const record = this.#records;
     this.#records += 1;
+    this.#replies[record] = replies;
     this.#spaces[record] = space;
     this.#starts[record] = start;
     this.#lengths[record] = length;
@@ -241,9 +304,16 @@ export class ReplyPump {
     this.#touched.push(connection);
   }
 
-  /** The second pass, for one connection. */
+  /** The second pass. */
+  #settleAll(): void {
+    for (let i = 0; i < this.#touched.length; i += 1) this.#settle(this.#touched[i]!);
+    this.#touched.length = 0;
+  }
+
+  /** The same for one connection. */
   #settle(connection: Connection): void {
     connection.isTouched = false;
+    connection.pushBytes = 0;
     if (connection.firstRecord !== NO_RECORD) this.#sendRecords(connection);
     const outgoing = this.#traffic.outgoing;
     const { held, lane } = connection;
@@ -282,12 +352,12 @@ export class ReplyPump {
       }
       if (length > MESSAGE_BYTES_MAX) {
         const reply = space.bytes.subarray(start, start + length);
-        this.#traffic.outgoing.sendBinary(connection, reply, 1);
+        this.#traffic.outgoing.sendBinary(connection, reply, this.#replies[record]!);
         continue;
       }
       copyBytes(message, used, space, start, length);
       used += length;
-      replies += 1;
+      replies += this.#replies[record]!;
     }
     if (used > 0) this.#send(connection, used, replies);
   }

@@ -9,8 +9,10 @@
  */
 import { ByteSpace } from '../core/copy.js';
 import { IO_COUNTER_INDEX } from '../core/counters.js';
+import { ALL_RIGHTS } from '../core/rights.js';
+import { shardOf } from '../core/slots.js';
 import { STATUSES } from '../core/statuses.js';
-import { NativeCursor } from '../protocol/native-cursor.js';
+import { CATALOGUE } from '../protocol/catalogue.js';
 import {
   FRAME_BROKEN,
   FRAME_COMMAND,
@@ -24,32 +26,36 @@ import {
 } from '../protocol/native-frame.js';
 import { NativeWriter } from '../protocol/native-writer.js';
 import { FLAG_DEFAULT_MAP, FLAG_LENIENT, FLAG_NO_TOKEN } from '../ring/records.js';
+import { newFanOut } from './all-shards.js';
 import type { Connection } from './connection.js';
-import { ExistsFanOut } from './exists.js';
-import { SumFanOut } from './fan-out.js';
+import { DeferredFrames } from './deferred-frames.js';
 import { HeldRefusals } from './held-refusals.js';
+import { LifeRoutes, type LifeRoutesParts } from './life-routes.js';
 import type { MainRequestReader } from './main-request.js';
 import type { MainRoad } from './main-road.js';
 import { CLOSE_TRY_AGAIN_LATER } from './outgoing.js';
+import { rightsRefusal } from './rights.js';
 import {
   ROUTE_ALL_SHARDS,
   ROUTE_BY_OP,
   ROUTE_DEFAULT_MAP,
-  ROUTE_EXISTS,
   ROUTE_MAIN,
   ROUTE_NEW,
   ROUTE_OPEN,
+  ROUTE_ROTATE,
   ROUTE_SERVER,
   ROUTE_SESSION,
+  ROUTE_SET_OWNER,
+  ROUTE_WATCH,
   SESSION_OP,
 } from './routes.js';
 import type { ServerCommands } from './server-commands.js';
 import { RequestHeader, type ShardLink } from './shard-link.js';
-import { findSharedName } from './shared-name.js';
-import type { TextRequest } from './text-lane.js';
-import { NO_TICKET } from './tickets.js';
+import { answersJson, type TextRequest } from './text-lane.js';
+import { NO_TICKET, type Note } from './tickets.js';
 import type { Tokens } from './tokens.js';
 import type { Traffic } from './traffic.js';
+import type { Watches } from './watches.js';
 
 /** Refusals one connection may have waiting. More, and it is closed. */
 export const HELD_REFUSALS_MAX = 65_536;
@@ -57,21 +63,19 @@ export const HELD_REFUSALS_MAX = 65_536;
 const COMMANDS_IN = IO_COUNTER_INDEX.commandsIn;
 const COMMANDS_BUSY = IO_COUNTER_INDEX.commandsBusy;
 const COMMANDS_MALFORMED = IO_COUNTER_INDEX.commandsMalformed;
+const NOT_ALLOWED = IO_COUNTER_INDEX.notAllowed;
 const FRAMES_TOO_LARGE = IO_COUNTER_INDEX.framesTooLarge;
 
+const SH_WATCH = CATALOGUE.SH_WATCH.op;
 const NOT_A_COMMAND = 'expected a bin that holds [op, id, tkn, body]';
-const NOT_A_BODY = 'the body must be a map or nil';
 const TOO_MANY_CALLS = 'too many saves, loads and snapshots are under way';
 const NOT_BINS = 'expected a frame of whole msgpack bins';
 
-const cursor = new NativeCursor();
-
-export interface RouterParts {
-  readonly traffic: Traffic;
-  readonly tokens: Tokens;
+export interface RouterParts extends LifeRoutesParts {
   readonly server: ServerCommands;
   readonly mainRoad: MainRoad;
   readonly mainRequests: MainRequestReader;
+  readonly watches: Watches;
 }
 
 export class Router {
@@ -80,6 +84,8 @@ export class Router {
   readonly #server: ServerCommands;
   readonly #mainRoad: MainRoad;
   readonly #mainRequests: MainRequestReader;
+  readonly #watches: Watches;
+  readonly #life: LifeRoutes;
   readonly #counters: Float64Array;
   readonly #inFlightMax: number;
   readonly #frame = new NativeFrame(new ByteSpace(new ArrayBuffer(0)));
@@ -88,15 +94,25 @@ export class Router {
   readonly #writer = new NativeWriter();
   #replies = 0;
 
-  constructor({ traffic, tokens, server, mainRoad, mainRequests }: RouterParts) {
+  constructor(parts: RouterParts) {
+    const { traffic, tokens } = parts;
     this.#traffic = traffic;
     this.#tokens = tokens;
-    this.#server = server;
-    this.#mainRoad = mainRoad;
-    this.#mainRequests = mainRequests;
+    this.#server = parts.server;
+    this.#mainRoad = parts.mainRoad;
+    this.#mainRequests = parts.mainRequests;
+    this.#watches = parts.watches;
     this.#counters = traffic.counters;
     this.#inFlightMax = traffic.config.maxInFlight;
-    this.#header = new RequestHeader(tokens.digest);
+    const header = new RequestHeader(tokens.digest);
+    this.#header = header;
+    this.#life = new LifeRoutes(parts, {
+      header,
+      push: (...args) => this.#push(...args),
+      hold: (...args) => this.#hold(...args),
+      defer: (...args) => this.#defer(...args),
+      routeSession: (...args) => this.#routeSession(...args),
+    });
   }
 
   /** The frame is bytes [0, bytes) of space, valid during the call only. */
@@ -109,6 +125,11 @@ export class Router {
       if (step !== FRAME_COMMAND) {
         this.#counters[COMMANDS_MALFORMED]! += 1;
         const isBroken = step === FRAME_BROKEN;
+        if (
+          isBroken &&
+          answersJson(connection, space.bytes.subarray(0, bytes), this.#traffic.outgoing)
+        )
+          break;
         this.#refuse(
           isBroken ? 0 : frame.command.id,
           isTooLarge ? STATUSES.TOO_LARGE.code : STATUSES.MALFORMED_COMMAND.code,
@@ -133,6 +154,15 @@ export class Router {
     text: TextRequest | undefined,
   ): void {
     this.#counters[COMMANDS_IN]! += 1;
+    if (connection.rights !== ALL_RIGHTS) {
+      const refusal = rightsRefusal(connection.rights, space, command);
+      if (refusal !== undefined) {
+        this.#counters[NOT_ALLOWED]! += 1;
+        this.#refuse(command.id, refusal.code, refusal.help);
+        this.#answer(text, 0);
+        return;
+      }
+    }
     const header = this.#header;
     header.connection = connection.name;
     header.id = command.id;
@@ -148,14 +178,20 @@ export class Router {
         break;
       case ROUTE_NEW:
       case ROUTE_OPEN:
-        this.#routeNew(connection, space, command, text);
+      case ROUTE_ROTATE:
+      case ROUTE_SET_OWNER:
+        this.#life.route(connection, space, command, text);
         break;
-      case ROUTE_EXISTS:
       case ROUTE_ALL_SHARDS:
         this.#fanOut(connection, space, command, text);
         break;
+      case ROUTE_WATCH:
+        this.#routeWatch(connection, space, command, text);
+        break;
       case ROUTE_SERVER:
-        this.#routeServer(space, command, text);
+        if (this.#server.answer({ connection, space, command, text }, this.#writer))
+          this.#answer(text, 1);
+        else this.#defer(connection, text);
         break;
       case ROUTE_MAIN:
         this.#routeMain(connection, space, command, text);
@@ -164,12 +200,6 @@ export class Router {
         this.#counters[COMMANDS_MALFORMED]! += 1;
         this.#refuse(command.id, STATUSES.UNKNOWN_COMMAND.code, 'no command has this number');
     }
-  }
-
-  #routeServer(space: ByteSpace, command: NativeCommand, text: TextRequest | undefined): void {
-    cursor.open(space.view, command.bodyAt, command.bodyEnd);
-    if (cursor.isAtBody()) this.#answer(text, this.#server.answer(command, this.#writer));
-    else this.#refuse(command.id, STATUSES.MALFORMED_COMMAND.code, NOT_A_BODY);
   }
 
   /** To main if the command is sound, and answered here if not. */
@@ -203,7 +233,8 @@ export class Router {
     space: ByteSpace,
     command: NativeCommand,
     text: TextRequest | undefined,
-  ): void {
+    note: Note = text,
+  ): boolean {
     const tokens = this.#tokens;
     const header = this.#header;
     header.op = SESSION_OP[command.op]!;
@@ -218,7 +249,22 @@ export class Router {
       tokens.slot = connection.name & 1023;
     }
     header.slot = tokens.slot;
-    this.#submit(connection, this.#traffic.linkOf(tokens.slot), space, command, text);
+    return this.#submit(connection, this.#traffic.linkOf(tokens.slot), space, command, text, note);
+  }
+
+  #routeWatch(
+    connection: Connection,
+    space: ByteSpace,
+    command: NativeCommand,
+    text: TextRequest | undefined,
+  ): void {
+    const isWatching = command.op === SH_WATCH;
+    const caller = { connection: connection.name, id: command.id, text };
+    const note = this.#watches.noteOf(isWatching, caller);
+    const isSent = this.#routeSession(connection, space, command, text, note);
+    if (isSent && isWatching) {
+      this.#watches.sent(shardOf(this.#header.slot, this.#traffic.links.length));
+    }
   }
 
   #routeDefaultMap(
@@ -233,40 +279,19 @@ export class Router {
     this.#submit(connection, this.#traffic.linkOf(0), space, command, text);
   }
 
-  /** The token is made here and waits in the ticket for the reply: shards see digests only. */
-  #routeNew(
-    connection: Connection,
-    space: ByteSpace,
-    command: NativeCommand,
-    text: TextRequest | undefined,
-  ): void {
-    const tokens = this.#tokens;
-    const tickets = this.#traffic.tickets;
-    const isOpening = ROUTE_BY_OP[command.op] === ROUTE_OPEN;
-    const name = findSharedName(space, command.bodyAt, command.bodyEnd, isOpening);
-    const ticket = tickets.take(text);
-    if (name === undefined) tokens.mint(tickets.tokens, tickets.tokenAt(ticket));
-    else tokens.derive(name, tickets.tokens, tickets.tokenAt(ticket));
-    this.#header.op = command.op;
-    this.#header.slot = tokens.slot;
-    const link = this.#traffic.linkOf(tokens.slot);
-    if (!this.#push(connection, link, space, command, ticket)) {
-      tickets.giveBack(ticket);
-      this.#hold(connection, command.id, text);
-    }
-  }
-
   #submit(
     connection: Connection,
     link: ShardLink,
     space: ByteSpace,
     command: NativeCommand,
     text: TextRequest | undefined,
-  ): void {
-    const ticket = text === undefined ? NO_TICKET : this.#traffic.tickets.take(text);
-    if (this.#push(connection, link, space, command, ticket)) return;
+    note: Note = text,
+  ): boolean {
+    const ticket = note === undefined ? NO_TICKET : this.#traffic.tickets.take(note);
+    if (this.#push(connection, link, space, command, ticket)) return true;
     if (ticket !== NO_TICKET) this.#traffic.tickets.giveBack(ticket);
     this.#hold(connection, command.id, text);
+    return false;
   }
 
   #push(
@@ -305,12 +330,10 @@ export class Router {
     }
     const caller = { connection: connection.name, id: command.id, text };
     const body = { space, at: command.bodyAt, end: command.bodyEnd };
-    const isExists = ROUTE_BY_OP[command.op] === ROUTE_EXISTS;
-    const fanOut = isExists
-      ? new ExistsFanOut(caller, body, this.#tokens)
-      : new SumFanOut(caller, body);
-    this.#header.op = command.op;
-    const parts = fanOut.start(traffic, this.#header);
+    const header = this.#header;
+    const fanOut = newFanOut(command.op, caller, body, { traffic, tokens: this.#tokens, header });
+    header.op = command.op;
+    const parts = fanOut.start(traffic, header);
     if (parts > 0) {
       connection.inFlight += 1;
       traffic.inFlight += parts;
@@ -318,6 +341,14 @@ export class Router {
     }
     fanOut.writeReply(this.#writer);
     this.#answer(text, 1);
+  }
+
+  /** What the connection sends from here on waits until IoThread routes it. */
+  #defer(connection: Connection, text: TextRequest | undefined): void {
+    connection.deferred = new DeferredFrames(this.#traffic.deferred);
+    this.#traffic.inFlight += 1;
+    const rest = text === undefined ? this.#frame.takeRest() : undefined;
+    if (rest !== undefined && rest.length > 0) connection.deferred.add(rest, false);
   }
 
   /** Takes what was just written as the reply: to the text request, if it was one. */

@@ -11,13 +11,17 @@ export const ROUTE_DEFAULT_MAP = 2;
 export const ROUTE_NEW = 3;
 /** The token is made here, from a name. */
 export const ROUTE_OPEN = 4;
-/** To the shards of the tokens in its body. */
-export const ROUTE_EXISTS = 5;
 export const ROUTE_ALL_SHARDS = 6;
 /** Answered here. */
 export const ROUTE_SERVER = 7;
 /** To main. */
 export const ROUTE_MAIN = 8;
+/** To the shard of the token's session; its reply changes who watches it. */
+export const ROUTE_WATCH = 9;
+/** To the shard of the session, whose new token is made here. */
+export const ROUTE_ROTATE = 10;
+/** To the shard of the session; its owner may be at a limit. */
+export const ROUTE_SET_OWNER = 11;
 
 /** By op, up to and including OP_UNKNOWN. */
 export const ROUTE_BY_OP = routes();
@@ -27,7 +31,9 @@ function routes(): Uint8Array {
   for (const { op, command, spec, isDefaultMap } of COMMAND_ENTRIES) {
     if (command === 'SH_NEW') table[op] = ROUTE_NEW;
     else if (command === 'SH_OPEN') table[op] = ROUTE_OPEN;
-    else if (command === 'SH_EXISTS') table[op] = ROUTE_EXISTS;
+    else if (command === 'SH_ROTATE') table[op] = ROUTE_ROTATE;
+    else if (command === 'SH_SET_OWNER') table[op] = ROUTE_SET_OWNER;
+    else if (command === 'SH_WATCH' || command === 'SH_UNWATCH') table[op] = ROUTE_WATCH;
     else if (spec.place === 'all-shards') table[op] = ROUTE_ALL_SHARDS;
     else if (spec.place === 'io') table[op] = ROUTE_SERVER;
     else if (spec.place === 'main') table[op] = ROUTE_MAIN;

@@ -182,6 +182,12 @@ export class ShardLink {
     this.#bell.ring();
   }
 
+  /** Nothing of the shard's is taken any more; it may have pushes for this thread at any time. */
+  close(): void {
+    this.replies.close();
+    if (this.replies.isRoomWanted()) this.#bell.ring();
+  }
+
   /** Gives the space of the replies taken back, and wakes a shard that waits for it. */
   releaseReplies(): void {
     this.replies.release();

@@ -6,12 +6,38 @@
  * A native reply that arrives while text replies wait goes through the lane, too: the two may
  * belong to commands on one session.
  */
-import { encodeTextReply, encodeTextStatus, type TextContext } from '../protocol/text-dialect.js';
+import {
+  binaryFrameTextReply,
+  encodeTextReply,
+  encodeTextStatus,
+  type TextContext,
+} from '../protocol/text-dialect.js';
 import type { Connection } from './connection.js';
 import type { Outgoing } from './outgoing.js';
 
 /** Replies waiting behind one that has not come. More, and the connection is closed. */
 export const LANE_REPLIES_MAX = 65_536;
+
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/**
+ * Answers a binary frame that looks like a JSON object, as no frame of bins does: whoever sends it
+ * understands JSON only.
+ *
+ * @returns whether it did.
+ */
+export function answersJson(
+  connection: Connection,
+  frame: Uint8Array,
+  outgoing: Outgoing,
+): boolean {
+  if (frame[0] !== OPEN_BRACE || frame.at(-1) !== CLOSE_BRACE) return false;
+  const lane = (connection.lane ??= new TextLane());
+  lane.push(binaryFrameTextReply());
+  lane.flush(connection, outgoing);
+  return true;
+}
 
 /** One text command, from its arrival to its reply. */
 export class TextRequest {
@@ -37,6 +63,7 @@ type Place = TextRequest | string | Uint8Array;
 export class TextLane {
   #places: Place[] = [];
   #head = 0;
+  #readyBytes = 0;
 
   get size(): number {
     return this.#places.length - this.#head;
@@ -45,6 +72,12 @@ export class TextLane {
   /** A request whose reply comes later, or a reply ready to go: text, or a native message. */
   push(place: Place): void {
     this.#places.push(place);
+    this.#readyBytes += bytesOf(place);
+  }
+
+  /** Bytes, or characters, of what came here ready and still waits for its turn. */
+  get readyBytes(): number {
+    return this.#readyBytes;
   }
 
   /** Sends what is ready at the head. */
@@ -60,6 +93,7 @@ export class TextLane {
         outgoing.sendBinary(connection, place, 1);
       }
       this.#head += 1;
+      this.#readyBytes -= bytesOf(place);
     }
     this.#forgetSent();
   }
@@ -73,4 +107,8 @@ export class TextLane {
       this.#head = 0;
     }
   }
+}
+
+function bytesOf(place: Place): number {
+  return place instanceof TextRequest ? 0 : place.length;
 }

@@ -15,7 +15,8 @@ const FIRST_TICKETS = 256;
 export type Note = TextRequest | FanOut | undefined;
 
 export class TicketTable {
-  /** The token of each ticket, at tokenAt(). */
+  /** The token of each ticket, at tokenAt(), and its length: 24 or 8 bytes. */
+  tokenBytes = new Uint8Array(FIRST_TICKETS);
   tokens = new ByteSpace(new ArrayBuffer(FIRST_TICKETS * TOKEN_BYTES));
   readonly #notes: Note[] = new Array<Note>(FIRST_TICKETS).fill(undefined);
   /** Free tickets, the next to be taken last. */
@@ -55,6 +56,9 @@ export class TicketTable {
     const grown = new ByteSpace(new ArrayBuffer(count * 2 * TOKEN_BYTES));
     grown.bytes.set(this.tokens.bytes);
     this.tokens = grown;
+    const bytes = new Uint8Array(count * 2);
+    bytes.set(this.tokenBytes);
+    this.tokenBytes = bytes;
     for (let i = 0; i < count; i += 1) this.#notes.push(undefined);
     this.#addFree(count, count * 2);
   }

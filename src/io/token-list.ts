@@ -1,10 +1,8 @@
 /** Reads lists of tokens in the body of a command: SH_EXISTS and SH_SAVE have one. */
 import type { ByteSpace } from '../core/copy.js';
 import { type NativeCursor, REFUSED } from '../protocol/native-cursor.js';
-import { TOKEN_BYTES, TOKEN_CHARACTERS } from '../protocol/token.js';
+import { SHORT_TOKEN_BYTES, TOKEN_BYTES, TOKEN_CHARACTERS } from '../protocol/token.js';
 import type { Tokens } from './tokens.js';
-
-const SHORT_TOKEN_BYTES = 8;
 
 export class TokenListReader {
   /** Where the bytes of the token taken last lie; valid until the next is taken. */

@@ -2,6 +2,7 @@
 import type { Config } from '../config/options.js';
 import { shardOf } from '../core/slots.js';
 import type { ConnectionTable } from './connection.js';
+import type { DeferredTotal } from './deferred-frames.js';
 import type { ShardLink } from './shard-link.js';
 import type { TicketTable } from './tickets.js';
 import type { Outgoing } from './outgoing.js';
@@ -24,8 +25,12 @@ export class Traffic {
   readonly counters: Float64Array;
   /** Records on their way to shards or back, and calls to main, over all connections. */
   inFlight = 0;
+  /** What waits for the answer to a command, over all connections. */
+  readonly deferred: DeferredTotal = { bytes: 0 };
   /** New commands are answered 209. */
   isDraining = false;
+  /** Call after pushing a command from outside of a turn. */
+  wake: () => void = () => undefined;
 
   constructor(parts: TrafficParts) {
     this.config = parts.config;

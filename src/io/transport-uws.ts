@@ -20,6 +20,8 @@ type Uws = typeof import('uWebSockets.js');
  */
 interface OwnedWebSocket<Owner> extends WebSocket<object> {
   owner?: Owner;
+  /** The header of its upgrade, until it is open. */
+  authorization?: string;
 }
 
 class UwsSocket implements Socket {
@@ -98,10 +100,13 @@ class UwsTransport<Owner> implements Transport {
         }
         const key = request.getHeader('sec-websocket-key');
         const extensions = request.getHeader('sec-websocket-extensions');
-        response.upgrade({}, key, '', extensions, context);
+        const authorization = request.getHeader('authorization');
+        response.upgrade({ authorization }, key, '', extensions, context);
       },
       open: (ws: OwnedWebSocket<Owner>) => {
-        ws.owner = handlers.onOpen(new UwsSocket(ws));
+        const { authorization = '' } = ws;
+        ws.authorization = '';
+        ws.owner = handlers.onOpen(new UwsSocket(ws), authorization);
       },
       message: (ws: OwnedWebSocket<Owner>, message, isBinary) => {
         if (isBinary) handlers.onBinary(ws.owner!, message);

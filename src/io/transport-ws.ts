@@ -89,17 +89,17 @@ class WsTransport<Owner> implements Transport {
       }
       this.#server.handleUpgrade(request, socket, head, (ws) => {
         (socket as NetSocket).setNoDelay(true);
-        this.#open(ws, handlers);
+        this.#open(ws, handlers, request.headers.authorization ?? '');
       });
     });
   }
 
-  #open(ws: WebSocket, handlers: TransportHandlers<Owner>): void {
+  #open(ws: WebSocket, handlers: TransportHandlers<Owner>, authorization: string): void {
     ws.binaryType = 'arraybuffer';
     const socket = new WsSocket(ws, () => {
       if (ws.readyState === ws.OPEN) handlers.onDrain(owner);
     });
-    const owner = handlers.onOpen(socket);
+    const owner = handlers.onOpen(socket, authorization);
     this.#sockets.add(socket);
     ws.on('message', (message: RawData, isBinary: boolean) => {
       socket.silentRounds = 0;

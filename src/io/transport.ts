@@ -19,7 +19,8 @@ export interface Socket {
 export interface TransportHandlers<Owner> {
   /** Asked at each upgrade; false is answered with HTTP 503. */
   mayOpen(): boolean;
-  onOpen(socket: Socket): Owner;
+  /** @param authorization the header of the upgrade, empty if there is none. Closes nothing yet. */
+  onOpen(socket: Socket, authorization: string): Owner;
   /** The message's memory is valid during the call only. */
   onBinary(owner: Owner, message: ArrayBuffer): void;
   onText(owner: Owner, message: ArrayBuffer): void;

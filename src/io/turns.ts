@@ -9,6 +9,7 @@
 import { availableParallelism } from 'node:os';
 import { AsyncSleeper, Doorbell } from '../ring/doorbell.js';
 import type { ReplyPump } from './reply-pump.js';
+import type { Subscriptions } from './subscriptions.js';
 import type { Traffic } from './traffic.js';
 
 /** Turns without a reply after which even commands in flight are waited for asleep. */
@@ -18,6 +19,7 @@ const IDLE_TURNS_MAX_WITH_CORES_TO_SPARE = 40;
 export class Turns {
   readonly #traffic: Traffic;
   readonly #pump: ReplyPump;
+  readonly #subscriptions: Subscriptions;
   readonly #bell: Doorbell;
   readonly #sleeper: AsyncSleeper;
   #isPolling = false;
@@ -28,8 +30,13 @@ export class Turns {
     this.#runTurn();
   };
 
-  constructor(traffic: Traffic, pump: ReplyPump, bell: SharedArrayBuffer) {
+  constructor(
+    traffic: Traffic,
+    { pump, subscriptions }: { readonly pump: ReplyPump; readonly subscriptions: Subscriptions },
+    bell: SharedArrayBuffer,
+  ) {
     this.#traffic = traffic;
+    this.#subscriptions = subscriptions;
     this.#idleTurnsMax = idleTurnsMaxOf(traffic);
     this.#pump = pump;
     this.#bell = new Doorbell(bell);
@@ -61,6 +68,7 @@ export class Turns {
     const count = this.#bell.count();
     for (let i = 0; i < links.length; i += 1) links[i]!.flush();
     const taken = this.#pump.pump();
+    this.#subscriptions.deliver();
     for (let i = 0; i < links.length; i += 1) {
       if (links[i]!.unpark()) links[i]!.flush();
     }

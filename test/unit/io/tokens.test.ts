@@ -68,8 +68,47 @@ describe('Tokens', () => {
   test('derives the token of a name from the whole secret', () => {
     const tokens = new Tokens(SECRET);
     const space = new ByteSpace(new ArrayBuffer(TOKEN_BYTES + 1));
-    tokens.derive(new TextEncoder().encode('default settings'), space, 1);
+    tokens.derive(new TextEncoder().encode('default settings'), space, 1, TOKEN_BYTES);
     const expected = createHmac('sha256', SECRET).update('default settings').digest();
     expect(Buffer.from(space.bytes.subarray(1))).toEqual(expected.subarray(0, TOKEN_BYTES));
+  });
+
+  test('mints a token of a given slot', () => {
+    const tokens = new Tokens(SECRET);
+    const space = new ByteSpace(new ArrayBuffer(TOKEN_BYTES));
+    for (let slot = 0; slot < 1_024; slot += 7) {
+      tokens.mintInSlot(slot, space, 0);
+      const digest = digestHex(tokens);
+      expect(tokens.slot).toBe(slot);
+      tokens.see(space, 0);
+      expect([tokens.slot, digestHex(tokens)]).toEqual([slot, digest]);
+    }
+  });
+
+  test('mints short tokens, and short ones of a given slot', () => {
+    const tokens = new Tokens(SECRET);
+    const space = new ByteSpace(new ArrayBuffer(8));
+    const seen = new Set<string>();
+    for (let slot = 0; slot < 1_024; slot += 41) {
+      tokens.mintShort(space, 0);
+      seen.add(Buffer.from(space.bytes).toString('hex'));
+      tokens.mintShortInSlot(slot, space, 0);
+      seen.add(Buffer.from(space.bytes).toString('hex'));
+      const digest = digestHex(tokens);
+      tokens.seeShort(space, 0);
+      expect([tokens.slot, digestHex(tokens)]).toEqual([slot, digest]);
+    }
+    expect(seen.size).toBe(50);
+  });
+
+  test('derives a short token of a name from the same bytes', () => {
+    const tokens = new Tokens(SECRET);
+    const space = new ByteSpace(new ArrayBuffer(8));
+    tokens.derive(new TextEncoder().encode('n'), space, 0, 8);
+    const expected = createHmac('sha256', SECRET).update('n').digest();
+    expect(Buffer.from(space.bytes)).toEqual(expected.subarray(0, 8));
+    const digest = digestHex(tokens);
+    tokens.seeShort(space, 0);
+    expect(digestHex(tokens)).toBe(digest);
   });
 });
