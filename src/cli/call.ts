@@ -127,7 +127,10 @@ function exchange(request: Call): Promise<string> {
       const reason = error.code ?? error.message;
       fail(isOpen ? reason : `cannot connect: ${reason}`);
     });
-    socket.on('close', (code) => fail(`closed with code ${code} before the reply`));
+    socket.on('close', (code, reason) => {
+      const why = reason.length === 0 ? '' : ` (${reason.toString('utf8')})`;
+      fail(`closed with code ${code}${why} before the reply`);
+    });
   });
 }
 

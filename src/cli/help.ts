@@ -7,6 +7,7 @@ import {
   type OptionName,
   type OptionSpec,
 } from '../config/options.js';
+import { RIGHT_NAMES } from '../core/rights.js';
 import { sizeText, TEXT_LENGTH_MAX, valueText } from '../config/values.js';
 
 const COLUMNS_MAX = 100;
@@ -21,7 +22,7 @@ const PLACEHOLDERS = {
   ratio: ' R',
 } as const;
 
-export const MAIN_HELP = `Sojourn, an in-memory session database.
+export const MAIN_HELP = `Sojourn, a session database in memory and on disk.
 
 Usage: sojourn <command> [...]
 
@@ -31,6 +32,7 @@ Usage: sojourn <command> [...]
   check       read a data directory and say what is in it and whether it is whole
   repair      make a damaged data directory usable again, losing as little as possible
   inspect     print a file of a data directory as JSON lines
+  user        make a member for the file of users (serve --users)
   reference   print a page of the documentation that is made from the code
 
   --help      this text; also after a command
@@ -97,6 +99,21 @@ in it; of a snapshot or a saved set, a line for each chunk and one for each sess
 Sessions are named by their id, as SH_INFO gives it. Binary values are base64.
 
 Exit code: 0 all was read, 1 a part cannot be read (the last line says where and why), 2 bad usage.
+`;
+
+export const USER_HELP = `Prints a member for the file of users that sojourn serve --users reads.
+
+Usage: sojourn user NAME [--rights R,R,...] < FILE-WITH-THE-SECRET
+       sojourn user NAME [--rights R,R,...] --random
+
+  NAME        1 to 128 of printable ASCII, no space, no colon
+  --rights    ${RIGHT_NAMES.join(', ')}               [default sessions]
+  --random    make a secret and print it, once, on standard error
+
+The secret is the first line of standard input. Only its scrypt hash is printed. The file is
+{"users":[...]} with one member each, readable by its owner only.
+
+Exit code: 0 done, 2 bad usage.
 `;
 
 export const REFERENCE_HELP = `Prints a page of the documentation that is made from the code.

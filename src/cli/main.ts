@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<num
   check: async (args) => await (await import('./check.js')).check(args),
   repair: async (args) => (await import('./repair.js')).repair(args),
   inspect: async (args) => await (await import('./inspect.js')).inspect(args),
+  user: async (args) => await (await import('./user.js')).user(args),
   reference: async (args) => (await import('./reference-command.js')).reference(args),
 };
 

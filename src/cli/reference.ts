@@ -16,15 +16,25 @@ const MADE = '<!-- Made from the code by `npm run docs`. Do not edit. -->';
 /** What each type of the catalogue is on the wire, in both dialects. */
 const TYPES: Readonly<Record<ValueType, string>> = {
   str: 'UTF-8 text',
+  strOrNil: 'UTF-8 text, or nil (`null`) for none',
   bool: 'true or false',
   uint: 'whole number from 0 to 2^53 - 1',
   seconds: 'number of seconds, fractions allowed',
+  number: 'integer from -2^63 to 2^64 - 1, or a float',
+  any: 'anything that msgpack or JSON can say',
   map: 'map from key names to values; a value may be anything that msgpack or JSON can say',
   keys: 'array of key names; a name is 0 to 512 bytes of UTF-8',
-  token: '24 bytes: `bin` in the native dialect, 32 base64url characters in the text dialect',
+  token:
+    '24 bytes: `bin` in the native dialect, 32 base64url characters in the text dialect; 8 bytes and an integer with `--token-form uint64`',
   tokens: 'array of tokens',
   expiry: '`{duration?, deleteSession?, extendOnSetAdd?, extendOnGet?, maxAge?}`, see below',
   expiryOrNil: 'expiry, or nil (`null`) for none',
+  sessions:
+    'array of `{id, created, lastUsed, remaining?, keyCnt}`; instants in Unix seconds, `remaining` in seconds',
+  found: 'array of key names, or map from key names to values',
+  cmds: 'array of `[op, body]`; in the text dialect, the name may stand for the number',
+  rsps: 'array of `[st, body]`',
+  stats: 'array of maps from names to numbers',
   expiryState: 'all members of an expiry (`maxAge` only if set) and `remaining: seconds`',
 };
 
@@ -66,10 +76,14 @@ uses. Both dialects know the same commands with the same parameters, results and
 
 A \`?\` marks a member that may be absent. Members that a command does not know are ignored. All
 \`SH_\` commands need the token of a session, except those that start, open, count or look for
-sessions: \`SH_NEW\`, \`SH_OPEN\`, \`SH_END_ALL\`, \`SH_EXISTS\`, \`SH_INFO_ALL\`, \`SH_SAVE\`,
-\`SH_LOAD\`. A \`KV_\` command that reads or writes data is the \`SH_\` command of the same name on
+sessions: \`SH_NEW\`, \`SH_OPEN\`, \`SH_END_ALL\`, \`SH_END_ID\`, \`SH_EXISTS\`, \`SH_INFO_ALL\`,
+\`SH_LIST\`, \`SH_SAVE\`, \`SH_LOAD\`. A \`KV_\` command that reads or writes data is the \`SH_\` command of the same name on
 the default map, its op ${KV_OFFSET} higher; it needs no token. With a token it means the \`SH_\`
 command.
+
+Where the server has users ([OPERATING](OPERATING.md#users-and-rights)), a command needs the right that its
+row names; \`any\`: one right at least, whichever; \`-\`: none, not even a user. A \`KV_\` command that reads or writes data
+needs \`default-map\`.
 
 ${groups.join('\n\n')}
 
@@ -97,7 +111,8 @@ not depend on when anyone looked. Writing commands are marked write in the table
 
 Class ok is success. Class caller: the request must change. Class retry: the same request may succeed
 later. Class server: our fault. Any command may answer 2, 3, 10, 13, 26, 41, 42, 203, 204, 209 and
-1000; any command on a session 100; any that stores 205.
+1000; any command on a session 100 and 110; any that stores 205; any that changes something 210.
+Where the server has users, any may answer 200 and 201.
 
 ${table(
   ['status', 'name', 'class', 'meaning'],
@@ -125,7 +140,7 @@ const EXPIRY_MEMBERS = [
 ] as const;
 
 function commandTable(commands: readonly Row[], areData: boolean): string {
-  const head = ['op', 'command', 'body', 'result', 'own statuses', 'notes'];
+  const head = ['op', 'command', 'body', 'result', 'own statuses', 'right', 'notes'];
   const rows = commands.map(([name, spec]) => {
     const notes = areData ? `${spec.summary} (${spec.access})` : spec.summary;
     const row = [
@@ -134,6 +149,7 @@ function commandTable(commands: readonly Row[], areData: boolean): string {
       membersText(spec.params),
       membersText(spec.result),
       spec.statuses.length === 0 ? '-' : spec.statuses.join(', '),
+      rightText(spec),
       notes,
     ];
     if (areData) row.splice(1, 0, String(spec.op + KV_OFFSET));
@@ -141,6 +157,12 @@ function commandTable(commands: readonly Row[], areData: boolean): string {
   });
   if (areData) head.splice(1, 0, 'KV op');
   return table(head, rows);
+}
+
+function rightText({ right = 'sessions', rightWithout }: CommandSpec): string {
+  if (right === 'none') return '-';
+  if (rightWithout === undefined) return right;
+  return `${right}; without ${code(rightWithout.member)} ${rightWithout.right}`;
 }
 
 function membersText(members: Members): string {

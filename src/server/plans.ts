@@ -1,15 +1,18 @@
 /**
  * All that the threads of one server share, allocated once, and the plan that hands each its part.
  * Between each I/O thread and each shard there are two rings and one message channel; each thread
- * has one bell and one block of counters; each shard has a stop word.
+ * has one bell and one block of counters; each shard has a stop word. All share the ring of events.
  */
 import { randomBytes } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
 import type { Config } from '../config/options.js';
 import type { IoThreadPlan, LinkPlan, ShardPlan, ShardStoragePlan } from '../config/thread-plan.js';
+import type { User } from '../config/users.js';
 import type { ClockSource } from '../core/clock.js';
 import { allocateCounters, IO_COUNTERS, SHARD_COUNTERS } from '../core/counters.js';
 import { DOORBELL_BYTES } from '../ring/doorbell.js';
+import { allocateEventRing } from '../ring/event-ring.js';
+import { OWNER_LOCKS_BYTES } from '../ring/owner-locks.js';
 import { allocateRing } from '../ring/spsc-ring.js';
 import type { RecoveryPlan } from '../storage/recovery-plan.js';
 import { allocateShardBoard } from '../storage/shard-board.js';
@@ -38,29 +41,45 @@ export function makePlans(options: {
   readonly startedMs: number;
   /** Undefined with --memory. */
   readonly storage?: StorageForPlans | undefined;
+  /** Undefined where everyone may do everything. */
+  readonly users?: readonly User[] | undefined;
 }): Plans {
-  const { config, clock, startedMs, storage } = options;
-  const ioBells = times(config.ioThreads, () => new SharedArrayBuffer(DOORBELL_BYTES));
-  const shardBells = times(config.shards, () => new SharedArrayBuffer(DOORBELL_BYTES));
+  const { config, clock, startedMs, storage, users } = options;
+  const ios = times(config.ioThreads, () => makeThread(IO_COUNTERS));
+  const shards = times(config.shards, () => makeThread(SHARD_COUNTERS));
+  const ioBells = ios.map(({ bell }) => bell);
+  const shardBells = shards.map(({ bell }) => bell);
   const links = times(config.ioThreads, () => times(config.shards, () => makeLink(config)));
+  const allCounters = {
+    io: ios.map(({ counters }) => counters),
+    shards: shards.map(({ counters }) => counters),
+  };
+  const events = allocateEventRing(config.maxEvents);
+  const ownerLocks = new SharedArrayBuffer(OWNER_LOCKS_BYTES);
+  const authLock = new SharedArrayBuffer(4);
   const secret = storage?.secret ?? new Uint8Array(randomBytes(SECRET_BYTES));
   const recoveries = storage?.recoveryPlans() ?? [];
 
   return {
-    io: ioBells.map((bell, index) => ({
+    io: ios.map(({ bell, counters }, index) => ({
       kind: 'io',
       index,
       config,
       clock,
       startedMs,
       serverVersion: SERVER_VERSION,
+      users,
+      authLock,
       secret,
       links: (links[index] ?? []).map((link) => link.ofIoThread),
       bell,
+      ownerLocks,
       shardBells,
-      counters: allocateCounters(IO_COUNTERS),
+      counters,
+      allCounters,
+      events,
     })),
-    shards: shardBells.map((bell, index) => ({
+    shards: shards.map(({ bell, counters }, index) => ({
       kind: 'shard',
       index,
       config,
@@ -68,10 +87,22 @@ export function makePlans(options: {
       links: links.flatMap((ofIoThread) => ofIoThread[index]?.ofShard ?? []),
       bell,
       ioBells,
-      counters: allocateCounters(SHARD_COUNTERS),
+      counters,
+      events,
       stopWord: new SharedArrayBuffer(STOP_WORD_BYTES),
       storage: storagePlanOf(storage, recoveries[index]),
     })),
+  };
+}
+
+/** What each thread has of its own. */
+function makeThread(counters: Readonly<Record<string, string>>): {
+  readonly bell: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+} {
+  return {
+    bell: new SharedArrayBuffer(DOORBELL_BYTES),
+    counters: allocateCounters(counters),
   };
 }
 

@@ -14,6 +14,7 @@ import { resolve } from 'node:path';
 import type { Config } from '../config/options.js';
 import { shardCountOf } from '../config/shard-count.js';
 import type { IoThreadOrder, IoThreadReport } from '../config/thread-plan.js';
+import { readUsers, type User } from '../config/users.js';
 import { clockFrom, systemClockSource, type Clock, type ClockSource } from '../core/clock.js';
 import { assert } from '../core/errors.js';
 import { Doorbell } from '../ring/doorbell.js';
@@ -28,6 +29,7 @@ import type { RecoveryFigures } from './recovery-wait.js';
 import { readCounters, type ServerCounters } from './server-counters.js';
 import { NO_LOG, type ServerLog } from './server-log.js';
 import { ServerThread } from './thread.js';
+import { logTokenReuses } from './token-reuse-lines.js';
 
 /** How long an idle thread is given to end by itself before it is ended. */
 const END_GRACE_MS = 2_000;
@@ -47,7 +49,10 @@ export interface ServerOptions {
 
 type Listening = Extract<IoThreadReport, { readonly type: 'listening' }>;
 
-/** Rejects with StartError or StorageError, of one line, for what the operator can change. */
+/**
+ * Rejects with StartError or StorageError, of one line, for what the operator can change; with
+ * ConfigError for the file of users.
+ */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { shards, ioThreads, host, port } = options.config;
   const cores = availableParallelism();
@@ -57,8 +62,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   const source = options.clock ?? systemClockSource();
   const log = options.log ?? NO_LOG;
+  const users = usersOf(config, log);
   const freePort = await probePort(host, port);
-  const server = new Server({ config, source, log, directory: openDirectory(config, source, log) });
+  const directory = openDirectory(config, source, log);
+  const server = new Server({ config, source, log, directory, users });
   try {
     await server.start(freePort, options.signal);
   } catch (error) {
@@ -66,6 +73,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     throw error;
   }
   return server;
+}
+
+/** Undefined where everyone may do everything. */
+function usersOf(config: Config, log: ServerLog): readonly User[] | undefined {
+  if (config.users === '') return undefined;
+  const { users, warning } = readUsers(resolve(config.users));
+  if (warning !== undefined) log.warn(warning);
+  return users;
 }
 
 function openDirectory(
@@ -109,17 +124,19 @@ export class Server {
     readonly source: ClockSource;
     readonly log: ServerLog;
     readonly directory: DataDirectory | undefined;
+    readonly users: readonly User[] | undefined;
   }) {
-    const { config, directory, log, source } = parts;
+    const { config, directory, log, source, users } = parts;
     this.config = config;
     this.#clock = clockFrom(source);
     const startedMs = this.#clock.nowMs();
-    this.#plans = makePlans({ config, clock: source, startedMs, storage: directory });
+    this.#plans = makePlans({ config, clock: source, startedMs, storage: directory, users });
     let fail: (reason: Error) => void = () => undefined;
     this.failure = new Promise((settle) => {
       fail = settle;
     });
     this.#shards = this.#plans.shards.map((plan) => new ServerThread(plan, fail));
+    logTokenReuses(this.#shards, log);
     this.#ioThreads = this.#plans.io.map((plan) => new ServerThread(plan, fail));
     if (directory !== undefined) {
       const clock = this.#clock;

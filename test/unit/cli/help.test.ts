@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { CALL_HELP, MAIN_HELP, REFERENCE_HELP, serveHelp } from '../../../src/cli/help.js';
+import {
+  CALL_HELP,
+  MAIN_HELP,
+  REFERENCE_HELP,
+  serveHelp,
+  USER_HELP,
+} from '../../../src/cli/help.js';
 import { flagOf, OPTION_NAMES, specOf } from '../../../src/config/options.js';
 import { sizeText, valueText } from '../../../src/config/values.js';
 
@@ -35,6 +41,7 @@ describe('help texts', () => {
     ['sojourn', MAIN_HELP],
     ['serve', serveHelp()],
     ['call', CALL_HELP],
+    ['user', USER_HELP],
     ['reference', REFERENCE_HELP],
   ])('of %s fits 100 columns and ends with a line break', (_, text) => {
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);

@@ -2,6 +2,8 @@
 import { decode, encode } from '@msgpack/msgpack';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { NativeWriter } from '../../../src/protocol/native-writer.js';
+import { encodeTextPush } from '../../../src/protocol/text-push.js';
 import { commandEntryOf, PROTOCOL_VERSION } from '../../../src/protocol/catalogue.js';
 
 const docs = new URL('../../../docs/', import.meta.url);
@@ -23,6 +25,25 @@ describe('docs/PROTOCOL.md', () => {
 
   test('draws the reply to it', () => {
     expect(decode(decode(bytesAfter('reply')) as Uint8Array)).toEqual([7, 1, null]);
+  });
+
+  test('draws a push', () => {
+    const body = { id: '73f8da713e8c861fde196ef1', keys: { a: 1 } };
+    expect(decode(decode(bytesAfter('push')) as Uint8Array)).toEqual([0, 'set', body]);
+    const writer = new NativeWriter();
+    writer.beginPush('set');
+    writer.mapHead(2);
+    writer.text('id');
+    writer.text(body.id);
+    writer.text('keys');
+    writer.mapHead(1);
+    writer.text('a');
+    writer.uint(1);
+    writer.endReply();
+    expect(writer.written()).toEqual(bytesAfter('push'));
+    expect(encodeTextPush(writer.written(), 0, writer.length)).toBe(
+      JSON.stringify({ PUSH: { event: 'set', ...body } }),
+    );
   });
 
   test('explains the same bytes, one by one', () => {
@@ -51,7 +72,9 @@ describe('docs/PROTOCOL.md', () => {
     for (const [, file, heading] of page.matchAll(/\]\((\w+\.md)(?:#([\w-]+))?\)/g)) {
       const text = readFileSync(new URL(file!, docs), 'utf8');
       if (heading !== undefined)
-        expect(text.toLowerCase()).toMatch(new RegExp(`^#+ ${heading}$`, 'm'));
+        expect(text.toLowerCase()).toMatch(
+          new RegExp(`^#+ ${heading.replaceAll('-', '[- ]')}$`, 'm'),
+        );
     }
   });
 });

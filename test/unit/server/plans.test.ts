@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_CONFIG } from '../../../src/config/options.js';
+import { EventRingReader } from '../../../src/ring/event-ring.js';
 import { RingConsumer, RingProducer } from '../../../src/ring/spsc-ring.js';
 import { makePlans, type Plans } from '../../../src/server/plans.js';
 
@@ -61,6 +62,21 @@ describe('makePlans', () => {
     expect(first!.secret).toEqual(second!.secret);
     expect(first!.secret.byteLength).toBe(32);
     expect(plansOf(1, 1).io[0]!.secret).not.toEqual(first!.secret);
+  });
+
+  test('gives every I/O thread the figures of all threads, each thread its own to write', () => {
+    const { io, shards } = plans;
+    for (const plan of io) {
+      expect(plan.allCounters.io).toEqual(io.map(({ counters }) => counters));
+      expect(plan.allCounters.shards).toEqual(shards.map(({ counters }) => counters));
+    }
+    expect(new Set([...io, ...shards].map(({ counters }) => counters)).size).toBe(5);
+  });
+
+  test('gives all threads one ring of events', () => {
+    const [ring, ...others] = new Set([...plans.io, ...plans.shards].map(({ events }) => events));
+    expect(others).toEqual([]);
+    expect(new EventRingReader(ring!, 0).slots).toBe(DEFAULT_CONFIG.maxEvents);
   });
 
   test('keeps the secret from the shards', () => {
