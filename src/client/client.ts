@@ -1,35 +1,46 @@
 /** The SDK's door: one connection to a server, shared by any number of sessions. */
 import type { BodyOf, ResultOf } from '../protocol/catalogue.js';
-import { tokenFromText } from '../protocol/token.js';
+import type { ListedSession } from '../protocol/value-types.js';
 import { planOf, type CommandPlan, type RowOf, type WireName } from './command-plan.js';
-import type { Stored } from './data-map.js';
+import { currentTokenFromText } from './current-token.js';
 import { DefaultMap } from './default-map.js';
 import { MalformedReplyError } from './errors.js';
+import { optionsProblem } from './options-problem.js';
 import { resolveOptions, type ClientOptions, type ResolvedOptions } from './options.js';
 import { Pipeline } from './pipeline.js';
+import { ServerEvents, type EventsOptions, type ServerEvent } from './server-events.js';
 import { Session } from './session.js';
+import type { Stored } from './shapes.js';
+import { Watches } from './watches.js';
 
 const NEW = planOf('SH_NEW');
 const OPEN = planOf('SH_OPEN');
 const END_ALL = planOf('SH_END_ALL');
+const END_ID = planOf('SH_END_ID');
+const LIST = planOf('SH_LIST');
 const EXISTS = planOf('SH_EXISTS');
 const INFO_ALL = planOf('SH_INFO_ALL');
 const SAVE = planOf('SH_SAVE');
 const LOAD = planOf('SH_LOAD');
 const SERVER_INFO = planOf('SV_INFO');
 const PING = planOf('SV_PING');
+const STATS = planOf('SV_STATS');
 const SNAPSHOT = planOf('SV_SNAPSHOT');
 
-type WithKeys<Body, Shape extends object> = Omit<Body, 'keys'> & {
+const EVENTS_OPTIONS = ['from', 'kinds', 'maxBuffered'] as const;
+const TOKEN_FORM = 'a token is a text of 32 base64url characters';
+
+/** What a session starts with. */
+export type NewSessionOptions<Shape extends object> = Omit<BodyOf<'SH_NEW'>, 'keys'> & {
   /** Stored in the same step. */
   readonly keys?: Stored<Shape>;
 };
 
-export type NewSessionOptions<Shape extends object> = WithKeys<BodyOf<'SH_NEW'>, Shape>;
-export type OpenSessionOptions<Shape extends object> = WithKeys<
-  Omit<BodyOf<'SH_OPEN'>, 'name'>,
-  Shape
->;
+/** Whether to start the session if there is none, and with what. */
+export type OpenSessionOptions<Shape extends object> = Omit<BodyOf<'SH_OPEN'>, 'name' | 'keys'> & {
+  /** Stored in the same step. */
+  readonly keys?: Stored<Shape>;
+};
 
 const nothing = (): void => undefined;
 const unchanged = <Result>(result: Result): Result => result;
@@ -45,18 +56,32 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
   const resolved = resolveOptions(options);
   const pipeline = new Pipeline(url, resolved);
   await pipeline.connect();
-  return new Client(pipeline, resolved);
+  const client = new Client(pipeline, resolved);
+  if (resolved.auth === undefined) return client;
+  try {
+    await client.auth(resolved.auth.user, resolved.auth.secret);
+  } catch (error) {
+    await client.close(0);
+    throw error;
+  }
+  return client;
 }
 
+/** A connection to a server, made by {@link connect}. */
 export class Client {
   /** The map that every server has: needs no token and never expires. */
   readonly defaultMap: DefaultMap;
   readonly #pipeline: Pipeline;
   readonly #timeoutMs: number;
+  readonly #watches: Watches;
+  readonly #events: ServerEvents;
 
+  /** @internal */
   constructor(pipeline: Pipeline, options: Pick<ResolvedOptions, 'timeoutMs'>) {
     this.#pipeline = pipeline;
     this.#timeoutMs = options.timeoutMs;
+    this.#watches = new Watches(pipeline);
+    this.#events = new ServerEvents(pipeline);
     this.defaultMap = new DefaultMap(pipeline);
   }
 
@@ -92,16 +117,36 @@ export class Client {
 
   /** The session of a token, live or not: nothing is sent. Throws a TypeError for other text. */
   session<Shape extends object = Record<string, unknown>>(token: string): Session<Shape> {
-    const tokenBytes = typeof token === 'string' ? tokenFromText(token) : undefined;
-    if (tokenBytes === undefined) {
-      throw new TypeError('a token is a text of 32 base64url characters');
-    }
-    return new Session(this.#pipeline, { token, tokenBytes, id: undefined, isNew: false });
+    const current = currentTokenFromText(token);
+    if (current === undefined) throw new TypeError(TOKEN_FORM);
+    return new Session(this.#pipeline, this.#watches, { token: current, isNew: false });
   }
 
-  /** Ends every session on the server; how many there were. The default map stays. */
-  endAll(): Promise<number> {
-    return this.#pipeline.submit(END_ALL, undefined, {}, (result) => result.cnt);
+  /**
+   * Ends every session on the server, or with `owner` every session of that owner, but for the one
+   * whose token is `except`; how many there were. The default map stays.
+   */
+  endAll(options: BodyOf<'SH_END_ALL'> = {}): Promise<number> {
+    const problem = unknownOptionOf(END_ALL, options);
+    if (problem !== undefined) return Promise.reject(problem);
+    for (const [name, value] of Object.entries(options)) {
+      // To leave it out would end far more than was meant.
+      if (value === undefined) return Promise.reject(new TypeError(`${name} is undefined`));
+    }
+    return this.#pipeline.submit(END_ALL, undefined, options, (result) => result.cnt);
+  }
+
+  /** The sessions of an owner, without their tokens, in no particular order. */
+  list(owner: string): Promise<readonly ListedSession[]> {
+    return this.#pipeline.submit(LIST, undefined, { owner }, (result) => result.sessions);
+  }
+
+  /**
+   * Ends one of the sessions of an owner by its public id, which list() tells. Rejects with
+   * SessionNotFoundError if the owner has no such session.
+   */
+  endId(owner: string, id: string): Promise<void> {
+    return this.#pipeline.submit(END_ID, undefined, { id, owner }, nothing);
   }
 
   /** Those of the tokens whose session lives, in the order asked. Extends nothing. */
@@ -138,8 +183,39 @@ export class Client {
     return this.#pipeline.submit(SNAPSHOT, undefined, {}, unchanged);
   }
 
+  /** Describes the server. */
   serverInfo(): Promise<ResultOf<'SV_INFO'>> {
     return this.#pipeline.submit(SERVER_INFO, undefined, {}, unchanged);
+  }
+
+  /** The figures that the server's threads keep: one map of names and numbers for each. */
+  stats(): Promise<ResultOf<'SV_STATS'>> {
+    return this.#pipeline.submit(STATS, undefined, {}, unchanged);
+  }
+
+  /**
+   * Says who uses this client; what they may do. Said again on each new connection. Rejects with
+   * UnauthenticatedError. See also the option `auth` of connect().
+   */
+  auth(user: string, secret: string): Promise<ResultOf<'SV_AUTH'>> {
+    return this.#pipeline.authenticate({ secret, user });
+  }
+
+  /**
+   * What happens to sessions, all over the server, in the order of `seq`.
+   *
+   * ```ts
+   * for await (const event of client.events({ kinds: ['expired', 'ended'] })) save(event.seq);
+   * ```
+   *
+   * The feed begins at this call. After a lost connection it goes on where it was, as far as the
+   * server still has the events; a `gap` says what is missing. A client has one feed: another call
+   * ends the one before. For its other ends and errors see session.watch().
+   */
+  events(options: EventsOptions = {}): AsyncIterableIterator<ServerEvent> {
+    const problem = optionsProblem(options, EVENTS_OPTIONS);
+    if (problem !== undefined) throw problem;
+    return this.#events.open(options);
   }
 
   /** Resolves when the server has answered. */
@@ -153,11 +229,11 @@ export class Client {
     body: BodyOf<RowOf<Name>>,
     token?: string,
   ): Promise<ResultOf<RowOf<Name>>> {
-    const tokenBytes = token === undefined ? undefined : tokenFromText(token);
-    if (token !== undefined && tokenBytes === undefined) {
-      return Promise.reject(new TypeError('a token is a text of 32 base64url characters'));
+    const current = token === undefined ? undefined : currentTokenFromText(token);
+    if (token !== undefined && current === undefined) {
+      return Promise.reject(new TypeError(TOKEN_FORM));
     }
-    return this.#pipeline.submit(planOf(name), tokenBytes, body, unchanged);
+    return this.#pipeline.submit(planOf(name), current, body, unchanged);
   }
 
   /**
@@ -169,10 +245,10 @@ export class Client {
   }
 
   #sessionFrom<Shape extends object>(token: string, id: string, isNew: boolean): Session<Shape> {
-    const tokenBytes = tokenFromText(token);
-    if (tokenBytes === undefined)
-      throw new MalformedReplyError('a reply holds a token that is none');
-    return new Session(this.#pipeline, { token, tokenBytes, id, isNew });
+    const current = currentTokenFromText(token);
+    if (current === undefined) throw new MalformedReplyError('a reply holds a token that is none');
+    current.id = id;
+    return new Session(this.#pipeline, this.#watches, { token: current, isNew });
   }
 }
 
@@ -181,12 +257,7 @@ function requireWebSocketUrl(url: string): void {
   throw new TypeError('the URL must begin with ws:// or wss://');
 }
 
-/** The TypeError for an option that the command does not have; a misspelt one would be lost. */
 function unknownOptionOf(plan: CommandPlan, options: object): TypeError | undefined {
   const known = plan.parameters.map(({ name }) => name);
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown === undefined) return undefined;
-  return new TypeError(
-    `there is no option ${JSON.stringify(unknown)}; there are ${known.join(', ')}`,
-  );
+  return optionsProblem(options, known);
 }

@@ -38,6 +38,8 @@ export interface CommandPlan<Row extends CommandName = CommandName> {
   readonly tokenMembers: readonly string[];
   /** Whether executing it twice does what executing it once does: it may be sent again unasked. */
   readonly isRepeatable: boolean;
+  /** Whether it gives the session another token. */
+  readonly isRotation: boolean;
 }
 
 /** Beside the commands of access 'read'; these look and change nothing. */
@@ -45,8 +47,10 @@ const REPEATABLE: readonly CommandName[] = [
   'SH_EXISTS',
   'SH_INFO',
   'SH_INFO_ALL',
+  'SH_LIST',
   'SV_INFO',
   'SV_PING',
+  'SV_STATS',
 ];
 
 const plans = new Map<string, CommandPlan>(
@@ -65,6 +69,7 @@ const plans = new Map<string, CommandPlan>(
         .filter(([, member]) => member.type === 'token' || member.type === 'tokens')
         .map(([name]) => name),
       isRepeatable: entry.spec.access === 'read' || REPEATABLE.includes(entry.command),
+      isRotation: entry.command === 'SH_ROTATE',
     },
   ]),
 );
@@ -84,11 +89,26 @@ export function dataPlanOf<Name extends DataCommandName>(
   return planOf(wireName as WireName) as CommandPlan<Name>;
 }
 
-/** Makes the method's result from the reply's; a plain function, so that no call makes a closure. */
+/** Makes the method's result from the reply's; mostly a plain function, so that no call makes a closure. */
 export type Convert<Row extends CommandName, Result> = (
   result: ResultOf<Row>,
   body: BodyOf<Row>,
 ) => Result;
+
+/** By name and by number: the commands that a batch may hold, which say SH_ on the default map, too. */
+const batchPlans = new Map<unknown, CommandPlan>(
+  [...plans.values()]
+    .filter(({ name, row }) => name === row && row !== 'SH_BATCH' && isDataCommand(row))
+    .flatMap((plan): [unknown, CommandPlan][] => [
+      [plan.name, plan],
+      [plan.op, plan],
+    ]),
+);
+
+/** The plan of a command of a batch, by its number or name; undefined for what none may hold. */
+export function batchPlanOf(command: unknown): CommandPlan | undefined {
+  return batchPlans.get(command);
+}
 
 /** For KV_ and SH_ alike. */
 export function isDataCommand(name: CommandName): name is DataCommandName {

@@ -12,9 +12,11 @@ const LOAD = planOf('KV_LOAD');
 
 const unchanged = <Result>(result: Result): Result => result;
 
+/** The map that every server has; see {@link Client.defaultMap}. */
 export class DefaultMap<Shape extends object = Record<string, unknown>> extends DataMap<Shape> {
   readonly #pipeline: Pipeline;
 
+  /** @internal */
   constructor(pipeline: Pipeline) {
     super(pipeline, undefined);
     this.#pipeline = pipeline;

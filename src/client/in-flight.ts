@@ -6,8 +6,9 @@
  * command by its reply's id is one array read. A reply to an id long past finds nothing.
  */
 import type { CommandName } from '../protocol/catalogue.js';
-import type { Body } from './command-writer.js';
+import type { Body } from './body-writer.js';
 import type { CommandPlan, Convert } from './command-plan.js';
+import type { CurrentToken } from './current-token.js';
 
 const ID_MAX = 0xffff_ffff;
 
@@ -25,7 +26,7 @@ export class PendingCommand {
   /** The client's tick at the last send. */
   sentTick = 0;
   readonly plan: CommandPlan;
-  readonly token: Uint8Array | undefined;
+  readonly token: CurrentToken | undefined;
   readonly body: Body;
   readonly convert: AnyConvert;
   readonly resolve: (result: unknown) => void;
@@ -35,7 +36,7 @@ export class PendingCommand {
 
   constructor(parts: {
     readonly plan: CommandPlan;
-    readonly token: Uint8Array | undefined;
+    readonly token: CurrentToken | undefined;
     readonly body: Body;
     readonly convert: AnyConvert;
     readonly resolve: (result: unknown) => void;

@@ -84,6 +84,14 @@ export class MsgpackWriter {
     }
   }
 
+  /** An integer of at most 64 bits, in full width. */
+  writeBigInt(value: bigint): void {
+    this.reserve(9);
+    this.view.setUint8(this.length, value < 0n ? 0xd3 : 0xcf);
+    this.view.setBigUint64(this.length + 1, BigInt.asUintN(64, value));
+    this.length += 9;
+  }
+
   writeText(text: string): void {
     const characters = text.length;
     this.reserve(5 + characters * 3);

@@ -2,10 +2,13 @@
 
 /** Timers, to be replaced in tests. A handle is whatever setTimeout gave. */
 export interface Timers {
+  /** Calls back once after so many milliseconds. */
   setTimeout(callback: () => void, ms: number): unknown;
+  /** Forgets the call; does nothing where it has happened. */
   clearTimeout(handle: unknown): void;
 }
 
+/** How a lost connection is made again. */
 export interface ReconnectOptions {
   /** Upper bound of the first wait. Default 50. */
   readonly initialMs?: number;
@@ -15,7 +18,18 @@ export interface ReconnectOptions {
   readonly attemptsMax?: number;
 }
 
+/** Who uses a client; for servers that want to know. */
+export interface Credentials {
+  /** Name of the user. */
+  readonly user: string;
+  /** The secret of the user. */
+  readonly secret: string;
+}
+
+/** What can be set when connecting. */
 export interface ClientOptions {
+  /** Sent first on each connection; connect() rejects with UnauthenticatedError. See Client.auth. */
+  readonly auth?: Credentials;
   /** Most that a command may take from the call on, reconnects and retries included. Default 10,000. */
   readonly timeoutMs?: number;
   /** Most that one attempt to connect may take. Default 5,000. */
@@ -43,6 +57,7 @@ export interface ClientOptions {
   readonly onDisconnect?: (reason: string) => void;
   /** Source of the jitter, from 0 up to but not 1. Default Math.random. */
   readonly random?: () => number;
+  /** Default: those of the platform. */
   readonly timers?: Timers;
 }
 
@@ -53,6 +68,7 @@ export interface ResolvedReconnect {
 }
 
 export interface ResolvedOptions {
+  readonly auth: Credentials | undefined;
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly reconnect: ResolvedReconnect;
@@ -115,10 +131,18 @@ function resolveReconnect(reconnect: ReconnectOptions | false | undefined): Reso
   };
 }
 
+function resolveAuth(auth: Credentials | undefined): Credentials | undefined {
+  if (auth === undefined) return undefined;
+  const { user, secret } = auth;
+  if (typeof user === 'string' && typeof secret === 'string') return { user, secret };
+  throw new TypeError('auth must be an object of two strings, user and secret');
+}
+
 /** Fills in the defaults; throws a TypeError that names the option at fault. */
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
   const ms = { min: 1, max: TIMER_MS_MAX };
   return {
+    auth: resolveAuth(options.auth),
     timeoutMs: numberIn('timeoutMs', options.timeoutMs, { default: 10_000, ...ms }),
     connectTimeoutMs: numberIn('connectTimeoutMs', options.connectTimeoutMs, {
       default: 5_000,

@@ -10,29 +10,37 @@
  * mean that it was not executed, goes back there after a short wait. A write so answered is rejected
  * instead: sent again by itself it could overtake a later write to the same session.
  *
+ * Commands given while a rotation of their session is on its way wait for its reply (see rotations.ts).
+ * Pushes go to those who listen, who also hear when a connection is made again or none will come.
+ *
  * Time is counted in ticks of one timer that runs only while something is pending, because a timer
  * for each command would cost more than the command.
  */
 import { isOkStatus, STATUSES } from '../core/statuses.js';
-import type { BodyOf, CommandName } from '../protocol/catalogue.js';
+import type { BodyOf, CommandName, ResultOf } from '../protocol/catalogue.js';
 import { backoffMs } from './backoff.js';
-import { CommandWriter, type Body } from './command-writer.js';
-import type { CommandPlan, Convert } from './command-plan.js';
+import type { Body } from './body-writer.js';
+import { planOf, type CommandPlan, type Convert } from './command-plan.js';
+import type { CommandSink } from './command-sink.js';
+import type { CurrentToken } from './current-token.js';
 import {
   ClosedError,
   ConnectError,
   ConnectionLostError,
-  errorOfStatus,
+  errorOfReply,
   MalformedReplyError,
   QueueFullError,
   type SojournError,
   TimeoutError,
 } from './errors.js';
+import { FrameSender } from './frame-sender.js';
 import { InFlightTable, PendingCommand, type AnyConvert } from './in-flight.js';
 import { Link } from './link.js';
-import type { ResolvedOptions } from './options.js';
+import type { ResolvedOptions, Timers } from './options.js';
+import { PushListeners, type PushListener } from './push-listeners.js';
 import { ReplyReader } from './reply-reader.js';
-import { errorTextOf, resultOf } from './results.js';
+import { membersOfFailure, resultOf } from './results.js';
+import { Rotations } from './rotations.js';
 import type { OpenSocket } from './socket.js';
 import { WaitingQueue } from './waiting-queue.js';
 
@@ -42,18 +50,23 @@ const TICKS_PER_TIMEOUT = 16;
 const SENDS_MAX = 8;
 const BUSY_WAITS = { initialMs: 10, maxMs: 500 };
 
-export class Pipeline {
+const AUTH = planOf('SV_AUTH');
+
+export class Pipeline implements CommandSink {
   readonly #options: ResolvedOptions;
   readonly #link: Link;
   readonly #inFlight: InFlightTable;
   readonly #waiting = new WaitingQueue<PendingCommand>();
   /** Reads answered BUSY or SHUTTING_DOWN, until their wait is over. */
   readonly #resting = new Set<PendingCommand>();
-  readonly #writer = new CommandWriter();
-  /** For commands that cannot be sent at once. */
-  readonly #scratch = new CommandWriter();
+  readonly #sender: FrameSender;
   readonly #reader = new ReplyReader();
-  #isFlushDue = false;
+  readonly #rotations = new Rotations();
+  readonly #listeners = new PushListeners();
+  /** The body of the last SV_AUTH that was granted; sent first on each new connection. */
+  #credentials: Body | undefined;
+  /** There is a connection, and it is authenticated if the last one was. */
+  #isReady = false;
   /** Commands whose promise is not settled, wherever they are. */
   #pendingCount = 0;
   #tick = 0;
@@ -74,7 +87,13 @@ export class Pipeline {
       lost: (reason: string) => this.#lost(reason),
       gaveUp: (reason: string) => this.#gaveUp(reason),
     };
-    this.#link = new Link(url, options, events, openSocket);
+    const link = new Link(url, options, events, openSocket);
+    this.#link = link;
+    this.#sender = new FrameSender(options.maxFrameBytes, (bytes) => link.send(bytes));
+  }
+
+  get timers(): Timers {
+    return this.#options.timers;
   }
 
   /** Makes the first connection. Rejects with ConnectError; the pipeline is useless then. */
@@ -85,7 +104,7 @@ export class Pipeline {
   /** Rejects with a TypeError for a bad argument, with a SojournError for all else. */
   submit<Row extends CommandName, Result>(
     plan: CommandPlan<Row>,
-    token: Uint8Array | undefined,
+    token: CurrentToken | undefined,
     body: BodyOf<Row>,
     convert: Convert<Row, Result>,
   ): Promise<Result> {
@@ -101,16 +120,21 @@ export class Pipeline {
         reject,
         tick: this.#tick,
       });
-      if (this.#link.isOpen && this.#waiting.isEmpty && !this.#inFlight.isFull) {
-        this.#send(command);
-      } else {
-        if (this.#waiting.length >= this.#options.maxWaiting) throw new QueueFullError();
-        command.encoded = this.#encode(command);
-        this.#waiting.push(command);
-      }
-      this.#pendingCount += 1;
-      if (this.#tickTimer === undefined) this.#startTick();
+      this.#admit(command);
+      this.#counted();
     });
+  }
+
+  /** Says who uses this connection, and every later one. */
+  authenticate(body: BodyOf<'SV_AUTH'>): Promise<ResultOf<'SV_AUTH'>> {
+    return this.submit(AUTH, undefined, body, (result) => {
+      this.#credentials = body;
+      return result;
+    });
+  }
+
+  listen(listener: PushListener): void {
+    this.#listeners.add(listener);
   }
 
   /** Takes no more commands, waits for the replies, at most so long, and closes the connection. */
@@ -133,60 +157,81 @@ export class Pipeline {
     }
     for (const command of this.#inFlight.all()) this.#reject(command, new ClosedError(true));
     this.#rejectUnsent(() => new ClosedError(false));
+    this.#listeners.ended();
     if (this.#tickTimer !== undefined) this.#options.timers.clearTimeout(this.#tickTimer);
     await this.#link.close();
   }
 
-  #encode(command: PendingCommand): Uint8Array {
-    this.#scratch.append(command.plan, 0, command.token, command.body);
-    const encoded = this.#scratch.view().slice();
-    this.#scratch.dropFront();
-    return encoded;
+  /** Sends the command, or keeps it where it has to wait. Throws what refuses it. */
+  #admit(command: PendingCommand): void {
+    const isHeld = command.token?.rotation !== undefined;
+    if (this.#isReady && this.#waiting.isEmpty && !this.#inFlight.isFull && !isHeld) {
+      this.#send(command);
+    } else {
+      const queue = isHeld ? command.token.held : this.#waiting;
+      if (queue.length >= this.#options.maxWaiting) throw new QueueFullError();
+      command.encoded = this.#sender.encode(command);
+      queue.push(command);
+    }
+    if (command.plan.isRotation && !isHeld) this.#rotations.begin(command);
+  }
+
+  #counted(): void {
+    this.#pendingCount += 1;
+    if (this.#tickTimer === undefined) this.#startTick();
   }
 
   #send(command: PendingCommand): void {
-    const writer = this.#writer;
-    const start = writer.length;
     this.#inFlight.add(command);
-    if (command.encoded === undefined) {
-      try {
-        writer.append(command.plan, command.id, command.token, command.body);
-      } catch (error) {
-        this.#inFlight.take(command.id);
-        throw error;
-      }
-    } else {
-      writer.appendEncoded(command.encoded, command.id);
-      command.encoded = undefined;
+    try {
+      this.#sender.send(command);
+    } catch (error) {
+      this.#inFlight.take(command.id);
+      throw error;
     }
     command.sends += 1;
     command.sentTick = this.#tick;
-    if (start > 0 && writer.length > this.#options.maxFrameBytes) {
-      this.#link.send(writer.view(start));
-      writer.dropFront(start);
-    }
-    if (this.#isFlushDue) return;
-    this.#isFlushDue = true;
-    queueMicrotask(this.#flush);
   }
-
-  /** A property, so that scheduling it makes no closure. */
-  readonly #flush = (): void => {
-    this.#isFlushDue = false;
-    if (this.#writer.length === 0) return;
-    this.#link.send(this.#writer.view());
-    this.#writer.dropFront();
-  };
 
   #opened(): void {
     // Nothing has been heard on this connection yet.
     this.#heardTick = this.#tick - 1;
+    if (this.#credentials === undefined) this.#ready();
+    else this.#authenticateAgain(this.#credentials);
+  }
+
+  /** Ahead of all that waits. Where it is refused, those are too, each by itself. */
+  #authenticateAgain(body: Body): void {
+    if (this.#isReady || !this.#link.isOpen) return;
+    const command = new PendingCommand({
+      plan: AUTH,
+      token: undefined,
+      body,
+      convert: (result) => result,
+      resolve: () => this.#ready(),
+      reject: (error) => {
+        const { status, statusClass } = error as SojournError;
+        const waitMs = backoffMs(TICKS_PER_TIMEOUT, BUSY_WAITS, this.#options.random);
+        if (status === 0) this.#link.drop('authentication was not answered');
+        else if (statusClass === 'caller') this.#ready();
+        else this.#options.timers.setTimeout(() => this.#authenticateAgain(body), waitMs);
+      },
+      tick: this.#tick,
+    });
+    this.#send(command);
+    this.#counted();
+  }
+
+  #ready(): void {
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#listeners.ready();
     this.#drain();
   }
 
   /** Sends what waits, as far as there is room. */
   #drain(): void {
-    while (!this.#waiting.isEmpty && !this.#inFlight.isFull && this.#link.isOpen) {
+    while (!this.#waiting.isEmpty && !this.#inFlight.isFull && this.#isReady) {
       const command = this.#waiting.shift();
       if (command === undefined) return;
       this.#send(command);
@@ -199,15 +244,29 @@ export class Pipeline {
     try {
       reader.open(frame);
       while (reader.next()) {
-        // Id 0 is a push; this client asks for none.
-        const command = reader.id === 0 ? undefined : this.#inFlight.take(reader.id);
-        if (command?.isSettled === false) this.#answer(command, reader);
+        if (reader.id === 0) this.#listeners.pushed(reader);
+        else this.#replied(reader);
       }
     } catch (error) {
       if (!(error instanceof MalformedReplyError)) throw error;
       this.#link.drop(error.message);
     }
     if (!this.#waiting.isEmpty) this.#drain();
+  }
+
+  #replied(reader: ReplyReader): void {
+    const command = this.#inFlight.take(reader.id);
+    if (command === undefined) return;
+    // A rotation that timed out has happened all the same: its session must not lose the new token.
+    if (!command.isSettled || command.plan.isRotation) this.#answer(command, reader);
+    if (command.plan.isRotation) this.#release(command);
+  }
+
+  /** Sends what has waited for this rotation. */
+  #release(rotation: PendingCommand): void {
+    const commands = this.#rotations.end(rotation);
+    for (const command of commands) this.#waiting.push(command);
+    if (commands.length > 0) this.#drain();
   }
 
   #answer(command: PendingCommand, reader: ReplyReader): void {
@@ -220,13 +279,14 @@ export class Pipeline {
         this.#reject(command, asMalformedReply(error));
         return;
       }
+      if (command.isSettled) return;
       this.#settled(command);
       command.resolve(result);
       return;
     }
     const isNotNow = status === STATUSES.BUSY.code || status === STATUSES.SHUTTING_DOWN.code;
     if (isNotNow && command.plan.isRepeatable && command.sends < SENDS_MAX) this.#rest(command);
-    else this.#reject(command, errorOfStatus(status, errorTextOf(reader)));
+    else this.#reject(command, errorOfReply(status, membersOfFailure(reader)));
   }
 
   /** Sends the read again after a wait, ahead of what was asked later. */
@@ -235,20 +295,23 @@ export class Pipeline {
     const waitMs = backoffMs(command.sends, BUSY_WAITS, this.#options.random);
     this.#options.timers.setTimeout(() => {
       if (!this.#resting.delete(command) || command.isSettled) return;
-      this.#putBack([command]);
+      if (command.token?.rotation === undefined) this.#putBack([command]);
+      else this.#admit(command);
       this.#drain();
     }, waitMs);
   }
 
   #putBack(commands: readonly PendingCommand[]): void {
-    for (const command of commands) command.encoded = this.#encode(command);
+    for (const command of commands) command.encoded = this.#sender.encode(command);
     this.#waiting.putFirst(commands);
   }
 
   #lost(reason: string): void {
-    const commands = this.#inFlight.all().filter((command) => !command.isSettled);
+    this.#isReady = false;
+    const sent = this.#inFlight.all();
+    const commands = sent.filter((command) => !command.isSettled);
     this.#inFlight.clear();
-    this.#writer.dropFront();
+    this.#sender.clear();
     const again = commands.filter((c) => c.plan.isRepeatable && c.sends < SENDS_MAX);
     this.#putBack(again);
     for (const command of commands) {
@@ -256,15 +319,18 @@ export class Pipeline {
         this.#reject(command, new ConnectionLostError(reason));
       }
     }
+    for (const command of sent) this.#release(command);
   }
 
   #gaveUp(reason: string): void {
     this.#refusal ??= () => new ConnectError(`reconnecting was given up: ${reason}`);
     this.#rejectUnsent(this.#refusal);
+    this.#listeners.ended(this.#refusal());
   }
 
   #rejectUnsent(makeError: () => SojournError): void {
-    for (const command of [...this.#resting, ...this.#waiting.takeAll()]) {
+    const held = this.#rotations.held();
+    for (const command of [...this.#resting, ...this.#waiting.takeAll(), ...held]) {
       this.#reject(command, makeError());
     }
     this.#resting.clear();
@@ -315,6 +381,10 @@ export class Pipeline {
       if (this.#isOverdue(command)) this.#reject(command, new TimeoutError(timeoutMs, false));
       return !command.isSettled;
     });
+    for (const command of this.#rotations.held()) {
+      if (this.#isOverdue(command)) this.#reject(command, new TimeoutError(timeoutMs, false));
+    }
+    for (const rotation of this.#rotations.givenUp()) this.#release(rotation);
     // Not a byte since the command was sent: the peer is gone without a word.
     if (isSilent) this.#link.drop(`nothing received in ${timeoutMs} ms`);
   }

@@ -1,5 +1,6 @@
 /**
- * Walks the replies of one frame: a sequence of bin values, each holding [id, status, body].
+ * Walks the replies of one frame: a sequence of bin values, each holding [id, status, body], or
+ * [0, event, body] for a push.
  *
  * next() leaves the place of the body only; whoever wants it decodes it. The frame's bytes are
  * borrowed until the next open().
@@ -7,11 +8,14 @@
 import { MalformedReplyError } from './errors.js';
 
 const NO_BYTES = new Uint8Array(0);
+const decoder = new TextDecoder();
 
 export class ReplyReader {
   bytes: Uint8Array = NO_BYTES;
   id = 0;
   status = 0;
+  /** What a push announces; undefined for a reply. */
+  event: string | undefined = undefined;
   bodyStart = 0;
   bodyEnd = 0;
   #view: DataView = new DataView(NO_BYTES.buffer);
@@ -30,7 +34,8 @@ export class ReplyReader {
     if (this.bytes[this.#at] !== 0x93) throw new MalformedReplyError('a reply has the wrong shape');
     this.#at += 1;
     this.id = this.#readUint();
-    this.status = this.#readUint();
+    this.event = this.id === 0 ? this.#readEvent() : undefined;
+    this.status = this.event === undefined ? this.#readUint() : 0;
     if (this.#at >= end) throw new MalformedReplyError('a reply has no body');
     this.bodyStart = this.#at;
     this.bodyEnd = end;
@@ -61,6 +66,16 @@ export class ReplyReader {
     if (end > this.bytes.length) throw new MalformedReplyError('a frame ends within a reply');
     this.#at = start;
     return end;
+  }
+
+  /** The short text that stands here; undefined if something else does. */
+  #readEvent(): string | undefined {
+    const form = this.bytes[this.#at] ?? 0xc1;
+    if ((form & 0xe0) !== 0xa0) return undefined;
+    const start = this.#at + 1;
+    const end = start + (form & 0x1f);
+    this.#at = end;
+    return decoder.decode(this.bytes.subarray(start, end));
   }
 
   #readUint(): number {

@@ -1,15 +1,15 @@
 /** The body of a reply as JavaScript: tokens as text, all else as the catalogue says. */
-import { TOKEN_BYTES, tokenToText } from '../protocol/token.js';
 import type { CommandPlan } from './command-plan.js';
 import { MalformedReplyError } from './errors.js';
 import type { ReplyReader } from './reply-reader.js';
+import { tokenTextOf } from './token-text.js';
 import { unpackValue } from './values.js';
 
-type Members = Record<string, unknown>;
+export type Members = Record<string, unknown>;
 
 const NO_MEMBERS: Members = Object.freeze({});
 
-function membersOf(reader: ReplyReader): Members {
+export function membersOf(reader: ReplyReader): Members {
   if (reader.hasNoBody) return NO_MEMBERS;
   const body = unpackValue(reader.bytes, reader.bodyStart, reader.bodyEnd);
   if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Members;
@@ -17,9 +17,9 @@ function membersOf(reader: ReplyReader): Members {
 }
 
 function tokenText(token: unknown): string {
-  if (typeof token === 'string') return token;
-  if (token instanceof Uint8Array && token.length === TOKEN_BYTES) return tokenToText(token);
-  throw new MalformedReplyError('a reply holds a token that is none');
+  const text = tokenTextOf(token);
+  if (text === undefined) throw new MalformedReplyError('a reply holds a token that is none');
+  return text;
 }
 
 export function resultOf(plan: CommandPlan, reader: ReplyReader): Members {
@@ -32,13 +32,12 @@ export function resultOf(plan: CommandPlan, reader: ReplyReader): Members {
   return members;
 }
 
-/** What the server says about a failure; undefined if it says nothing that can be read. */
-export function errorTextOf(reader: ReplyReader): string | undefined {
+/** What the server says about a failure; nothing if it cannot be read. */
+export function membersOfFailure(reader: ReplyReader): Members {
   try {
-    const { m } = membersOf(reader);
-    return typeof m === 'string' && m !== '' ? m : undefined;
+    return membersOf(reader);
   } catch (error) {
-    if (error instanceof MalformedReplyError) return undefined;
+    if (error instanceof MalformedReplyError) return NO_MEMBERS;
     throw error;
   }
 }

@@ -113,6 +113,42 @@ describe('Client', () => {
     expect(result).toBe(12);
   });
 
+  test('ends the sessions of an owner, but for one', async () => {
+    const call = (client: Client): Promise<number> =>
+      client.endAll({ owner: 'mia', except: TOKEN });
+    const { sent, result } = await exchange(call, { cnt: 2 });
+    expect(sent).toMatchObject({ op: 4, body: { owner: 'mia', except: TOKEN_BYTES } });
+    expect(result).toBe(2);
+  });
+
+  test.each([{ onwer: 'mia' }, { owner: undefined }, { owner: 'mia', except: undefined }])(
+    'does not end everything because of a slip: %o',
+    async (options) => {
+      const network = new FakeNetwork();
+      const client = await network.client();
+      await expect(client.endAll(options as object)).rejects.toThrow(TypeError);
+      await endOfTick();
+      expect(network.socket.commands).toEqual([]);
+    },
+  );
+
+  test('lists the sessions of an owner and ends one of them', async () => {
+    const sessions = [{ id: 'ab12', created: 1.5, lastUsed: 2.5, keyCnt: 3 }];
+    expect(await exchange((client) => client.list('mia'), { sessions })).toMatchObject({
+      sent: { op: 12, token: null, body: { owner: 'mia' } },
+      result: sessions,
+    });
+    const ended = await exchange((client) => client.endId('mia', 'ab12'), null);
+    expect(ended.sent).toMatchObject({ op: 13, body: { owner: 'mia', id: 'ab12' } });
+  });
+
+  test('gives the figures of the threads', async () => {
+    const stats = { uptime: 5.5, shards: [{ commands: 1 }], io: [{ connections: 2 }] };
+    const { sent, result } = await exchange((client) => client.stats(), stats);
+    expect(sent).toMatchObject({ op: 131, body: null });
+    expect(result).toEqual(stats);
+  });
+
   test('asks which tokens live, in text on this side and bytes on the other', async () => {
     const reply = { exist: [TOKEN_BYTES, TOKEN_BYTES] };
     const { sent, result } = await exchange((client) => client.exists([TOKEN, TOKEN]), reply);
@@ -223,6 +259,22 @@ describe('Session', () => {
     expect(replaced).toMatchObject({ sent: { op: 9, body: { expiry } }, result: 2 });
     const removed = await onSession((session) => session.expire(null), null);
     expect(removed).toMatchObject({ sent: { op: 9, body: { expiry: null } }, result: undefined });
+  });
+
+  test('says whose it is', async () => {
+    const owned = await onSession((session) => session.setOwner('mia'), null);
+    expect(owned.sent).toMatchObject({ op: 11, token: TOKEN_BYTES, body: { owner: 'mia' } });
+    const free = await onSession((session) => session.setOwner(null), null);
+    expect(free.sent.body).toEqual({ owner: null });
+  });
+
+  test('may have a token of 8 bytes, as text in decimal', async () => {
+    const short = Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 0);
+    const open = (client: Client): Promise<Session> => client.openSession('n', { create: true });
+    const { result } = await exchange(open, { tkn: short, id: 'ab12', created: true });
+    expect(result.token).toBe('256');
+    const { sent } = await exchange((client) => client.session('256').count(), { cnt: 1 });
+    expect(sent.token).toEqual(short);
   });
 
   test('does not show its token when printed', async () => {

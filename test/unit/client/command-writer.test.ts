@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { planOf, type WireName } from '../../../src/client/command-plan.js';
-import { CommandWriter, type Body } from '../../../src/client/command-writer.js';
+import type { Body } from '../../../src/client/body-writer.js';
+import { CommandWriter } from '../../../src/client/command-writer.js';
 import { commandsOf, TOKEN, TOKEN_BYTES } from './fake-network.js';
 
 function bytesOf(name: WireName, body: Body, token?: Uint8Array): Uint8Array {
@@ -64,6 +65,34 @@ describe('CommandWriter', () => {
     expect(text.split('__proto__')).toHaveLength(3);
   });
 
+  test('writes a batch of commands by name or number, with their numbers', () => {
+    const cmds = [
+      ['SH_SET', { keys: { a: 1 } }],
+      [42, { key: 'n', by: 2n ** 60n }],
+      ['SH_COUNT', null],
+    ];
+    expect(commandsOf(bytesOf('KV_BATCH', { cmds }))[0]).toMatchObject({
+      op: 111,
+      body: {
+        cmds: [
+          [32, { keys: { a: 1 } }],
+          [42, { key: 'n', by: 2n ** 60n }],
+          [39, null],
+        ],
+      },
+    });
+  });
+
+  test('writes the token of a body as bytes, an owner as text or nil, seconds as they are', () => {
+    const body = { except: TOKEN, owner: 'o' };
+    expect(commandsOf(bytesOf('SH_END_ALL', body))[0]!.body).toEqual({
+      ...body,
+      except: TOKEN_BYTES,
+    });
+    expect(commandsOf(bytesOf('SH_SET_OWNER', { owner: null }))[0]!.body).toEqual({ owner: null });
+    expect(commandsOf(bytesOf('SH_ROTATE', { grace: 0.5 }))[0]!.body).toEqual({ grace: 0.5 });
+  });
+
   // 255 and 65,535 are the largest contents of bin 8 and bin 16; 48 bytes surround the value.
   test.each([100, 190, 200, 207, 208, 209, 260, 65_480, 65_490, 65_500, 70_000])(
     'widens the header for a value of %i bytes',
@@ -110,6 +139,19 @@ describe('CommandWriter', () => {
     ['SH_NEW', { expiry: { ttl: 60 } }, 'expiry has no member "ttl"'],
     ['SH_EXISTS', { tkns: TOKEN }, 'tkns must be an array of tokens'],
     ['SH_EXISTS', { tkns: ['short'] }, 'tkns must hold tokens'],
+    ['SH_END_ALL', { except: 'short' }, 'except must be a token'],
+    ['SH_SET_OWNER', {}, 'owner is missing'],
+    ['SH_SET_OWNER', { owner: 5 }, 'owner must be a string, or null'],
+    ['SH_ROTATE', { grace: '5' }, 'grace must be a number'],
+    ['SH_INC', { key: 'a', by: 2n ** 64n }, 'by must be an integer of at most 64 bits'],
+    ['SH_CAS', { version: -1 }, 'version must be a whole number from 0'],
+    ['SH_UPDATE', { key: 'a', path: '', value: () => 1 }, 'the value of key "value" is a function'],
+    ['SH_BATCH', { cmds: {} }, 'cmds must be an array of [op, body]'],
+    ['SH_BATCH', { cmds: ['SH_GET'] }, 'cmds may hold data commands only'],
+    ['SH_BATCH', { cmds: [['SH_END', null]] }, 'cmds may hold data commands only'],
+    ['SH_BATCH', { cmds: [[47, { cmds: [] }]] }, 'cmds may hold data commands only'],
+    ['SH_BATCH', { cmds: [['SH_GET', []]] }, 'the body of SH_GET must be an object'],
+    ['SH_BATCH', { cmds: [['SH_GET', null]] }, 'keys is missing'],
   ] as [WireName, Body, string][])('refuses %s with %o: %s', (name, body, message) => {
     expect(() => bytesOf(name, body)).toThrow(TypeError);
     expect(() => bytesOf(name, body)).toThrow(message);

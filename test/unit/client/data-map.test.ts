@@ -1,5 +1,6 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import type { DataMap } from '../../../src/client/data-map.js';
+import { MalformedReplyError, VersionMismatchError } from '../../../src/client/errors.js';
 import { endOfTick, FakeNetwork, TOKEN, TOKEN_BYTES } from './fake-network.js';
 
 interface Shop {
@@ -115,6 +116,46 @@ const CASES: readonly Case[] = [
     reply: { cnt: 2 },
     result: 2,
   },
+  {
+    method: 'inc',
+    op: 42,
+    call: (map) => map.inc('visits'),
+    body: { key: 'visits', by: 1 },
+    reply: { value: 4 },
+    result: 4,
+  },
+  {
+    method: 'take',
+    op: 43,
+    call: (map) => map.take(['visits']),
+    body: { keys: ['visits'] },
+    reply: { keys: { visits: 4 } },
+    result: { visits: 4 },
+  },
+  {
+    method: 'cas',
+    op: 44,
+    call: (map) => map.cas(7, { set: { visits: 1 }, remove: ['cart'] }),
+    body: { version: 7, set: { visits: 1 }, rmv: ['cart'] },
+    reply: { version: 8 },
+    result: 8,
+  },
+  {
+    method: 'update',
+    op: 45,
+    call: (map) => map.update('cart', '/items/0', 'pear'),
+    body: { key: 'cart', path: '/items/0', value: 'pear' },
+    reply: { cnt: 1 },
+    result: true,
+  },
+  {
+    method: 'find',
+    op: 46,
+    call: (map) => map.find('$.items'),
+    body: { path: '$.items', rsp: 'keys' },
+    reply: { keys: ['cart'] },
+    result: ['cart'],
+  },
 ];
 
 describe('DataMap', () => {
@@ -175,5 +216,207 @@ describe('DataMap', () => {
     void ((map: DataMap<Shop>) => map.get('other'));
     // @ts-expect-error the value has another type
     void ((map: DataMap<Shop>) => map.set({ visits: 'three' }));
+  });
+});
+
+/** Calls one method on a session; gives the body sent and the result of the reply. */
+async function callOn<Result>(
+  call: (map: DataMap<Shop>) => Promise<Result>,
+  reply: unknown,
+  status = 1,
+): Promise<{ readonly body: unknown; readonly result: Promise<Result> }> {
+  const network = new FakeNetwork();
+  const session = (await network.client()).session<Shop>(TOKEN);
+  const result = call(session);
+  result.catch(() => undefined);
+  await endOfTick();
+  network.socket.replies([1, status, reply]);
+  return { body: network.socket.commands[0]!.body, result };
+}
+
+describe('DataMap.inc', () => {
+  test.each([5, -5, 0.5, 2n ** 63n, -(2n ** 63n), 2n ** 64n - 1n])('adds %s', async (by) => {
+    const { body, result } = await callOn((map) => map.inc('visits', by), { value: by });
+    expect(Number((body as { by: number }).by)).toBe(Number(by));
+    expect(await result).toBe(by);
+  });
+
+  test('counts beyond 2^53 exactly', async () => {
+    const value = 2n ** 53n + 1n;
+    const { body, result } = await callOn((map) => map.inc('visits', value), { value });
+    expect(body).toEqual({ key: 'visits', by: value });
+    expect(await result).toBe(value);
+  });
+
+  test.each([2n ** 64n, -(2n ** 63n) - 1n, Number.NaN, '1' as unknown as number])(
+    'refuses to add %s',
+    async (by) => {
+      const session = (await new FakeNetwork().client()).session<Shop>(TOKEN);
+      await expect(session.inc('visits', by)).rejects.toThrow(/^by must be (a|an) (num|int)/);
+    },
+  );
+
+  test('is offered for keys that may hold a number only', () => {
+    // @ts-expect-error a basket is no number
+    void ((map: DataMap<Shop>) => map.inc('cart'));
+    void ((map: DataMap) => map.inc('anything'));
+  });
+});
+
+describe('DataMap.cas', () => {
+  test('tells the version that the session has, if it is another one', async () => {
+    const { result } = await callOn(
+      (map) => map.cas(7, { set: { visits: 1 } }),
+      { version: 9 },
+      207,
+    );
+    await expect(result).rejects.toThrow(VersionMismatchError);
+    await expect(result).rejects.toMatchObject({ version: 9 });
+  });
+
+  test('leaves out what is not to change', async () => {
+    expect((await callOn((map) => map.cas(7, {}), { version: 8 })).body).toEqual({ version: 7 });
+  });
+
+  test.each([-1, 0.5, 2 ** 53])('refuses the version %d', async (version) => {
+    const session = (await new FakeNetwork().client()).session<Shop>(TOKEN);
+    await expect(session.cas(version, {})).rejects.toThrow('version must be a whole number from 0');
+  });
+});
+
+describe('DataMap.update and find', () => {
+  test('update() is false where the value has no such place', async () => {
+    const { result } = await callOn((map) => map.update('cart', '/no', 1), { cnt: 0 });
+    expect(await result).toBe(false);
+  });
+
+  test('update() refuses to store undefined', async () => {
+    const session = (await new FakeNetwork().client()).session<Shop>(TOKEN);
+    await expect(session.update('cart', '/a', undefined)).rejects.toThrow('value is missing');
+  });
+
+  test('find() gives keys and values, or paths, when asked for them', async () => {
+    const found = await callOn((map) => map.find('$.items', 'kv', ['cart']), { keys: { cart } });
+    expect(found.body).toEqual({ path: '$.items', rsp: 'kv', keys: ['cart'] });
+    expect((await found.result).cart).toEqual(cart);
+    const paths = ["$['items']"];
+    const { result } = await callOn((map) => map.find('$.items', 'paths'), { paths });
+    expect(await result).toEqual(paths);
+  });
+
+  test('find() is typed by what is asked for', () => {
+    type Find = (map: DataMap<Shop>) => Promise<unknown>;
+    const keys = ((map: DataMap<Shop>) => map.find('$')) satisfies Find;
+    expectTypeOf(keys).returns.resolves.toEqualTypeOf<readonly ('cart' | 'visits')[]>();
+    const values = ((map: DataMap<Shop>) => map.find('$', 'kv')) satisfies Find;
+    expectTypeOf(values).returns.resolves.toEqualTypeOf<{
+      readonly cart?: Shop['cart'];
+      readonly visits?: number;
+    }>();
+  });
+});
+
+describe('DataMap.batch', () => {
+  test('sends all commands as one and gives each its result', async () => {
+    const reply = {
+      rsps: [
+        [1, null],
+        [1, { value: 4 }],
+        [1, { keys: { cart } }],
+      ],
+    };
+    const { body, result } = await callOn(
+      (map) => map.batch((b) => [b.set({ cart }), b.inc('visits', 2), b.get('cart')]),
+      reply,
+    );
+    expect(body).toEqual({
+      cmds: [
+        [32, { keys: { cart } }],
+        [42, { key: 'visits', by: 2 }],
+        [34, { keys: ['cart'] }],
+      ],
+    });
+    expect(await result).toEqual([undefined, 4, cart]);
+    const [, visits, found] = await result;
+    expectTypeOf(visits).toEqualTypeOf<number | bigint>();
+    expectTypeOf(found).toEqualTypeOf<Shop['cart'] | undefined>();
+  });
+
+  test('says SH_ numbers on the default map, too', async () => {
+    const network = new FakeNetwork();
+    const { defaultMap } = await network.client();
+    const result = defaultMap.batch((b) => [b.count()]);
+    await endOfTick();
+    const { op, token, body } = network.socket.commands[0]!;
+    expect({ op, token, body }).toEqual({ op: 111, token: null, body: { cmds: [[39, null]] } });
+    network.socket.replies([1, 1, { rsps: [[1, { cnt: 2 }]] }]);
+    expect(await result).toEqual([2]);
+  });
+
+  test('rejects with the error of the command that failed, and tells which it was', async () => {
+    const reply = {
+      rsps: [
+        [1, null],
+        [207, { version: 9, m: 'changed' }],
+      ],
+    };
+    const { result } = await callOn(
+      (map) => map.batch((b) => [b.set({ visits: 1 }), b.cas(3, {}), b.count()]),
+      reply,
+      207,
+    );
+    await expect(result).rejects.toThrow(VersionMismatchError);
+    await expect(result).rejects.toMatchObject({ failedStep: 1, version: 9, message: 'changed' });
+  });
+
+  test('rejects a reply that has not as many results as commands', async () => {
+    const { result } = await callOn((map) => map.batch((b) => [b.count()]), { rsps: [] });
+    await expect(result).rejects.toThrow(MalformedReplyError);
+  });
+
+  test.each([
+    ['a bad argument', (map: DataMap<Shop>) => map.batch((b) => [b.get(7 as unknown as 'cart')])],
+    ['a batch in a batch', (map: DataMap) => map.batch((b) => [(b as DataMap).batch(() => [])])],
+    [
+      'a builder that is async',
+      (map: DataMap) => map.batch((async (b: DataMap) => [b.inc('n')]) as never),
+    ],
+    [
+      'a builder that gives no array',
+      (map: DataMap) => map.batch(((b: DataMap) => b.inc('n')) as never),
+    ],
+    [
+      'changes that cas() does not know',
+      (map: DataMap) => map.batch((b) => [b.inc('n'), b.cas(3, { rmv: ['a'] } as never)]),
+    ],
+    [
+      'a builder that throws',
+      (map: DataMap) =>
+        map.batch(() => {
+          throw new TypeError('oh');
+        }),
+    ],
+  ] as [string, (map: DataMap) => Promise<unknown>][])(
+    'sends nothing after %s',
+    async (_, call) => {
+      const network = new FakeNetwork();
+      const session = (await network.client()).session(TOKEN);
+      const result = call(session);
+      result.catch(() => undefined);
+      await endOfTick();
+      expect(network.socket.commands).toEqual([]);
+      await expect(result).rejects.toThrow(TypeError);
+    },
+  );
+
+  test('takes no command after it was sent', async () => {
+    const network = new FakeNetwork();
+    const session = (await network.client()).session<Shop>(TOKEN);
+    let late: (() => Promise<unknown>) | undefined;
+    void session.batch((b) => {
+      late = () => b.count();
+      return [b.count()];
+    });
+    await expect(late?.()).rejects.toThrow('the batch has been sent already');
   });
 });

@@ -3,7 +3,7 @@ import {
   ClosedError,
   ConnectError,
   ConnectionLostError,
-  errorOfStatus,
+  errorOfReply,
   MalformedReplyError,
   QueueFullError,
   SessionNotFoundError,
@@ -17,9 +17,9 @@ const failing = Object.entries(STATUSES as Record<string, StatusSpec>).filter(
   ([, spec]) => spec.class !== 'ok',
 );
 
-describe('errorOfStatus', () => {
+describe('errorOfReply', () => {
   test.each(failing)('makes of %s an error with its number, class and help', (code, spec) => {
-    const error = errorOfStatus(spec.code, undefined);
+    const error = errorOfReply(spec.code, {});
     expect(error).toBeInstanceOf(SojournError);
     expect(error).toBeInstanceOf(STATUS_ERRORS[code as keyof typeof STATUS_ERRORS]);
     expect(error).toMatchObject({
@@ -37,15 +37,15 @@ describe('errorOfStatus', () => {
   });
 
   test('prefers the line of the reply to the general help', () => {
-    const error = errorOfStatus(100, 'ended at noon');
+    const error = errorOfReply(100, { m: 'ended at noon' });
     expect(error).toBeInstanceOf(SessionNotFoundError);
     expect(error.message).toBe('ended at noon');
     expect(error.help).toBe(STATUSES.NO_SUCH_SESSION.help);
   });
 
   test('keeps the number of a status that this client does not know', () => {
-    expect(errorOfStatus(777, undefined)).toMatchObject({ status: 777, code: 'UNRECOGNIZED' });
-    expect(errorOfStatus(777, 'a new trouble').message).toBe('a new trouble');
+    expect(errorOfReply(777, {})).toMatchObject({ status: 777, code: 'UNRECOGNIZED' });
+    expect(errorOfReply(777, { m: 'a new trouble' }).message).toBe('a new trouble');
   });
 
   test('offers the number of a status on its class', () => {

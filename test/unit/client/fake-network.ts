@@ -50,17 +50,24 @@ export interface SentCommand {
   readonly body: Record<string, unknown> | null;
 }
 
+const INTEGERS = { useBigInt64: true };
+
 /** The commands of a frame. */
 export function commandsOf(frame: Uint8Array): SentCommand[] {
   return [...decodeMulti(frame)].map((bin) => {
-    const [op, id, token, body] = decode(bin as Uint8Array, { useBigInt64: true }) as unknown[];
+    const [op, id, token, body] = decode(bin as Uint8Array, INTEGERS) as unknown[];
     return { op, id, token, body } as SentCommand;
   });
 }
 
+/** A reply is [id, status, body], a push [0, event, body]. */
+export type Reply = readonly [number, number | string, unknown?];
+
 /** One frame of replies. */
-export function frameOf(...replies: readonly (readonly [number, number, unknown?])[]): Uint8Array {
-  const bins = replies.map(([id, status, body = null]) => encode(encode([id, status, body])));
+export function frameOf(...replies: readonly Reply[]): Uint8Array {
+  const bins = replies.map(([id, status, body = null]) =>
+    encode(encode([id, status, body], INTEGERS)),
+  );
   return Uint8Array.from(bins.flatMap((bin) => [...bin]));
 }
 
@@ -68,6 +75,7 @@ export class FakeSocket implements Socket {
   /** Copies of the frames, because the client uses its buffer again. */
   readonly frames: Uint8Array[] = [];
   readonly events: SocketEvents;
+  readonly #answered = new Set<number>();
   isClosing = false;
   isGone = false;
 
@@ -102,8 +110,21 @@ export class FakeSocket implements Socket {
   }
 
   /** Answers in one frame. */
-  replies(...replies: readonly (readonly [number, number, unknown?])[]): void {
+  replies(...replies: readonly Reply[]): void {
     this.events.received(frameOf(...replies));
+  }
+
+  /** Pushes in one frame. */
+  pushes(...pushes: readonly (readonly [string, unknown])[]): void {
+    this.replies(...pushes.map(([event, body]): Reply => [0, event, body]));
+  }
+
+  /** Answers the oldest command of an op that it has not answered so yet. */
+  answers(op: number, body: unknown = null, status = 1): void {
+    const command = this.commands.find((each) => each.op === op && !this.#answered.has(each.id));
+    if (command === undefined) throw new Error(`no command ${op} waits for an answer`);
+    this.#answered.add(command.id);
+    this.replies([command.id, status, body]);
   }
 }
 

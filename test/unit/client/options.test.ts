@@ -33,6 +33,7 @@ describe('resolveOptions', () => {
     ['maxFrameBytes', { maxFrameBytes: 63 }],
     ['reconnect.initialMs', { reconnect: { initialMs: -1 } }],
     ['reconnect.attemptsMax', { reconnect: { attemptsMax: 0.5 } }],
+    ['auth', { auth: { user: 'mia' } as { user: string; secret: string } }],
     ['onConnect', { onConnect: 5 as unknown as () => void }],
     ['random', { random: '4' as unknown as () => number }],
   ] satisfies [string, ClientOptions][])('refuses a bad %s by name: %o', (name, options) => {
