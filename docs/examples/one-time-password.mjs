@@ -4,13 +4,15 @@
 //
 // Each code is a session of its own. The page that asks for the code holds the session's token; the
 // code itself goes to the customer by mail. Nobody has to clean up: at its deadline the session is
-// gone, to the millisecond, whether or not anyone looks.
+// gone, to the millisecond, whether or not anyone looks. Whoever guesses has three attempts: they are
+// counted in the session itself, exactly, however many requests come at once.
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, SessionNotFoundError } from 'sojourn/client';
 
 const url = process.argv[2] ?? 'ws://127.0.0.1:1987';
 const LIFE_SECONDS = 2;
+const ATTEMPTS_MAX = 3;
 
 const client = await connect(url);
 
@@ -28,10 +30,15 @@ async function issue(account) {
 async function verify(token, typed) {
   const session = client.session(token);
   try {
-    const { account, code } = await session.getMany(['account', 'code']);
-    if (code !== typed) return undefined;
-    // Of two requests with the right code, remove() answers 1 to one of them only.
-    if ((await session.remove(['code'])) !== 1) return undefined;
+    // One step: no request can look at the code without being counted.
+    const [attempts, { account, code }] = await session.batch((b) => [
+      b.inc('attempts'),
+      b.getMany(['account', 'code']),
+    ]);
+    if (attempts > ATTEMPTS_MAX || code !== typed) return undefined;
+    // Of two requests with the right code, one gets to take it.
+    const taken = await session.take(['code']);
+    if (taken.code === undefined) return undefined;
     await session.end();
     return account;
   } catch (error) {
@@ -55,6 +62,11 @@ const race = await Promise.all([
   verify(second.token, second.code),
 ]);
 console.log(`two requests at once: ${race.filter((account) => account === 'tom').length} accepted`);
+
+// Guessing: the fourth attempt comes too late, though it is right.
+const guessed = await issue('kim');
+for (const typed of ['a', 'b', 'c']) await verify(guessed.token, typed);
+console.log(`after three guesses: ${describe(await verify(guessed.token, guessed.code))}`);
 
 // Too late.
 const third = await issue('eva');
