@@ -6,20 +6,25 @@ import { MessageChannel } from 'node:worker_threads';
 import { OPTIONS, type Config } from '../src/config/options.js';
 import { ByteSpace, copyBytes } from '../src/core/copy.js';
 import { allocateCounters, IO_COUNTERS } from '../src/core/counters.js';
+import { Authentication } from '../src/io/authentication.js';
 import { ConnectionTable, type Connection } from '../src/io/connection.js';
 import { MainRequestReader } from '../src/io/main-request.js';
 import { MainRoad } from '../src/io/main-road.js';
+import { Minting } from '../src/io/minting.js';
 import { Outgoing } from '../src/io/outgoing.js';
 import { ReplyPump } from '../src/io/reply-pump.js';
 import { Router } from '../src/io/router.js';
 import { ServerCommands } from '../src/io/server-commands.js';
 import { ShardLink } from '../src/io/shard-link.js';
+import { Subscriptions } from '../src/io/subscriptions.js';
 import { TicketTable } from '../src/io/tickets.js';
 import { SECRET_BYTES, Tokens } from '../src/io/tokens.js';
 import { Traffic } from '../src/io/traffic.js';
 import type { Socket } from '../src/io/transport.js';
+import { Watches } from '../src/io/watches.js';
 import { NativeWriter } from '../src/protocol/native-writer.js';
 import { DOORBELL_BYTES } from '../src/ring/doorbell.js';
+import { allocateEventRing, EventRingReader } from '../src/ring/event-ring.js';
 import { REPLY_HEADER_BYTES } from '../src/ring/records.js';
 import { allocateRing, RING_EMPTY, RingConsumer, RingProducer } from '../src/ring/spsc-ring.js';
 import type { Bench } from './bench.js';
@@ -105,22 +110,37 @@ class IoPath {
       counters,
     });
     const clock = { nowMs: (): number => 0 };
+    const ring = new EventRingReader(allocateEventRing(config.maxEvents), 0);
+    const watches = new Watches(this.#traffic);
     const server = new ServerCommands({
       config,
       clock,
       startedMs: 0,
       serverVersion: '',
       shards: 1,
+      allCounters: { io: [], shards: [] },
+      subscriptions: new Subscriptions(this.#traffic, ring),
+      authentication: new Authentication(
+        this.#traffic,
+        { users: undefined, authLock: new SharedArrayBuffer(4) },
+        {
+          deliver: () => undefined,
+          resume: () => undefined,
+        },
+      ),
     });
     const tokens = new Tokens(new Uint8Array(SECRET_BYTES));
     this.#router = new Router({
       traffic: this.#traffic,
       tokens,
+      minting: new Minting({ tokens, tickets: this.#traffic.tickets, isShortForm: false }),
+      ownerLimit: undefined,
       server,
       mainRoad: new MainRoad(() => undefined),
       mainRequests: new MainRequestReader(tokens, { itemsMax: 1, hasDataDirectory: false }),
+      watches,
     });
-    this.#pump = new ReplyPump(this.#traffic);
+    this.#pump = new ReplyPump(this.#traffic, watches);
     this.#connections = Array.from({ length: CONNECTIONS }, () =>
       this.#traffic.connections.open(SINK),
     );

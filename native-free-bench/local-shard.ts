@@ -30,6 +30,11 @@ const LIMITS = {
   keyBytesMax: 512,
   valueDepthMax: 64,
   sessionBytesMax: 16 * 1024 * 1024,
+  ownerSessionsMax: 0,
+  endsOldest: false,
+  isOneOfSeveral: false,
+  findBytesMax: 1024 * 1024,
+  findMsMax: 20,
 };
 const NO_ADMISSION_LIMITS = { sessionsMax: 0, memoryBytesMax: 0, evictsSoonest: false };
 

@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocketServer } from 'ws';
 import { runCommandLine } from '../support/command-line.js';
 import { startServer, type ServerProcess } from '../support/server-process.js';
 
@@ -159,6 +160,20 @@ describe('sojourn call', () => {
       code: 1,
       stdout: '',
       stderr: 'sojourn: 127.0.0.1:1: cannot connect: ECONNREFUSED\n',
+    });
+  });
+
+  test('says with what code and why the server has closed the connection', async () => {
+    const other = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+    other.on('connection', (socket) => socket.close(1008, 'wrong user or secret'));
+    await new Promise((resolve) => other.once('listening', resolve));
+    const host = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const run = await runCommandLine(['call', 'SV_PING', '--url', `ws://a:PASSWORD@${host}`]);
+    other.close();
+    expect(run).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `sojourn: ${host}: closed with code 1008 (wrong user or secret) before the reply\n`,
     });
   });
 

@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { RawClient } from '../support/raw-client.js';
 import { startServer, type ServerProcess } from '../support/server-process.js';
+import { WatchingClient } from '../support/watching-client.js';
 import { SmallDisk } from '../support/small-disk.js';
 
 const DISK = '4m';
@@ -160,6 +161,55 @@ describe.skipIf(probe === undefined)(`a full disk${why}`, () => {
     const next = await start(disk);
     await expectAll(await RawClient.connect(next.url), written);
   });
+
+  test.each(['everysec', 'always'])(
+    'watchers hear of what was acknowledged, and then that a change was lost, with --fsync %s',
+    async (fsync) => {
+      const disk = smallDisk();
+      const { url } = await start(
+        disk,
+        '--fsync',
+        fsync,
+        '--shards',
+        '2',
+        '--segment-bytes',
+        '256KiB',
+      );
+      disk.fill(400_000);
+      const [writer, watcher] = [
+        await WatchingClient.connect(url),
+        await WatchingClient.connect(url),
+      ];
+      const { tkn, id } = await writer.do('SH_NEW', null);
+      await watcher.do('SH_WATCH', tkn);
+      await watcher.do('SV_EVENTS', null);
+      let acknowledged = 0;
+      const set = async (): Promise<boolean> => {
+        const value = randomBytes(VALUE_BYTES / 2).toString('hex');
+        const [status] = await writer.ask('SH_SET', tkn, { keys: { n: acknowledged, value } });
+        if (status === 1) acknowledged += 1;
+        else expect(status).toBe(NOT_DURABLE);
+        return status === 1;
+      };
+      while (await set());
+      const pushes = await watcher.take(acknowledged + 1);
+      expect(pushes.pop()).toEqual(['lost', { id, reason: expect.any(String) as string }]);
+      expect(pushes.map(([, { keys }]) => (keys as { n: number }).n)).toEqual([...pushes.keys()]);
+      // Nothing is told of what is refused, nor of a session that may not last.
+      expect(await set()).toBe(false);
+      expect((await writer.ask('SH_NEW', null))[0]).toBe(NOT_DURABLE);
+      expect(watcher.pushes).toEqual([]);
+
+      disk.empty();
+      await watcher.do('SH_WATCH', tkn);
+      while (!(await set())) await delay(20);
+      let push = await watcher.next();
+      // The session that was answered 210 may have come to be after all, and is told of now.
+      while (push[0] === 'event') push = await watcher.next();
+      expect(push).toMatchObject(['set', { id, keys: { n: acknowledged - 1 } }]);
+      for (const client of [writer, watcher]) client.close();
+    },
+  );
 
   test('says so and ends when it is started on a full disk', async () => {
     const disk = smallDisk();

@@ -38,11 +38,14 @@ async function linesOf(name: string, ...args: string[]): Promise<string[]> {
 describe('the stories', () => {
   test('cover every program in docs/examples', () => {
     expect(readdirSync(EXAMPLES).sort()).toEqual([
+      'concert-seats.mjs',
       'default-settings.mjs',
       'music-streaming.mjs',
       'one-time-password.mjs',
       'pizza-delivery.mjs',
+      'pizza-tracker', // see pizza-tracker.test.ts
       'shopping-basket.mjs',
+      'signed-in-devices.mjs',
     ]);
   });
 
@@ -56,14 +59,15 @@ describe('the stories', () => {
 
   test('one-time password: works once, and for two seconds exactly', async () => {
     const lines = await linesOf('one-time-password');
-    expect(lines.slice(0, 5)).toEqual([
+    expect(lines.slice(0, 6)).toEqual([
       'wrong code: refused',
       'right code: welcome, mia',
       'same code again: refused',
       'two requests at once: 1 accepted',
+      'after three guesses: refused',
       'after 2 seconds: refused',
     ]);
-    const life = /^last seen after (\S+) s, gone after (\S+) s$/.exec(lines[5] ?? '');
+    const life = /^last seen after (\S+) s, gone after (\S+) s$/.exec(lines[6] ?? '');
     const [seenSeconds, goneSeconds] = [Number(life?.[1]), Number(life?.[2])];
     // Both are measured from before the session was asked for, so 2 s is the earliest.
     expect(goneSeconds).toBeGreaterThanOrEqual(2);
@@ -105,6 +109,33 @@ describe('the stories', () => {
       'settings of the user: {"theme":"dark","language":"en","volume":7}',
       'after a new default: {"theme":"dark","language":"en","volume":5}',
       'a second one: a shared session of this name exists already',
+    ]);
+  });
+
+  test('signed-in devices: listed, signed out one by one and all but one, thieves found out', async () => {
+    expect(await linesOf('signed-in-devices')).toEqual([
+      'mia uses: laptop, phone, tablet',
+      'without the tablet: laptop, phone',
+      'paying on the laptop: the session has another token now',
+      'a page that was still loading: laptop',
+      'the stolen token: the token was replaced by a rotation',
+      'seen by the guard: reused, on the laptop',
+      'signed out everywhere else: 1',
+      'mia uses: laptop',
+    ]);
+  });
+
+  test('concert seats: two box offices sell each seat once', async () => {
+    const lines = await linesOf('concert-seats');
+    const sold = /^sold by (\d+) and (\d+), which makes (\d+) of 12$/.exec(lines[0] ?? '');
+    expect(Number(sold?.[1]) + Number(sold?.[2])).toBe(12);
+    expect(sold?.[3]).toBe('12');
+    expect(lines.slice(1)).toEqual([
+      'each seat once: true',
+      'seat 1-2 is now for Zoe',
+      'rows with a seat for Zoe: row-1',
+      "at: $['seats'][1]",
+      'a seat that is not there: nothing changed',
     ]);
   });
 

@@ -18,16 +18,20 @@ export function cleanEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(entries);
 }
 
+/** @param input what it reads from standard input. */
 export function runCommandLine(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  input = '',
 ): Promise<Run> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [MAIN, ...args], {
       env: { ...cleanEnvironment(), ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       timeout: RUN_MS_MAX,
     });
+    // A process that does not read it may be gone first.
+    child.stdin.on('error', () => undefined).end(input);
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

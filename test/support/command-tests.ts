@@ -56,8 +56,12 @@ export function testMalformedBodies(name: CommandName): void {
   });
 }
 
-/** The session must live: its deadline is exact to the millisecond. */
-export function testSessionIsNeeded(name: CommandName, body: unknown): void {
+/**
+ * The session must live: its deadline is exact to the millisecond.
+ *
+ * @param withoutData what the command answers where the session has no keys.
+ */
+export function testSessionIsNeeded(name: CommandName, body: unknown, withoutData = 1): void {
   test('answers 100 for an unknown session and starts none', () => {
     const shard = new ShardHarness();
     shard.start(KEY);
@@ -99,7 +103,7 @@ export function testSessionIsNeeded(name: CommandName, body: unknown): void {
     const shard = new ShardHarness();
     shard.start(KEY, { keys: STORED, expiry: { duration: 2 } });
     shard.clock.advance(2_000);
-    expect(shard.statusOf(name, KEY, body)).toBe(1);
+    expect(shard.statusOf(name, KEY, body)).toBe(withoutData);
     if (name !== 'SH_END') expect(shard.ask('SH_GET', KEY, { keys: ['first'] })[0]).toBe(1);
   });
 }
@@ -109,6 +113,7 @@ export function testExtension(
   name: CommandName,
   body: unknown,
   by: 'read' | 'write' | 'none',
+  withoutData = 1,
 ): void {
   test.each([
     ['extendOnGet', by === 'read'],
@@ -128,8 +133,8 @@ export function testExtension(
     shard.start(KEY, { expiry: { duration: 10, maxAge: 12, deleteSession: true, ...flags } });
     shard.start(STRANGER, { expiry: { duration: 10, deleteSession: true } });
     shard.clock.advance(4_000);
-    expect(shard.statusOf(name, KEY, body)).toBe(1);
-    expect(shard.statusOf(name, STRANGER, body)).toBe(1);
+    expect(shard.statusOf(name, KEY, body)).toBe(withoutData);
+    expect(shard.statusOf(name, STRANGER, body)).toBe(withoutData);
     const remaining = (key: typeof KEY): unknown =>
       (shard.ask('SH_INFO', key)[1] as { expiry: { remaining: number } }).expiry.remaining;
     expect(remaining(KEY)).toBe(by === 'none' ? 6 : 8);

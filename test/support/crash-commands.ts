@@ -2,6 +2,7 @@
  * Random commands for the crash test: sessions of all kinds of lives, values from nothing to some
  * 100 KB, sessions that cross the border between small and big (32 keys, 4 KiB) in both directions.
  */
+import { CATALOGUE } from '../../src/protocol/catalogue.js';
 import type { CrashCommand, CrashExpiry } from './crash-model.js';
 import type { Random } from './random.js';
 
@@ -11,6 +12,7 @@ const COUNTS = [1, 1, 2, 2, 5, 40];
 const NAMES = [
   ...['SH_SET', 'SH_SET', 'SH_SET', 'SH_SET', 'SH_SET', 'SH_SET', 'SH_ADD', 'SH_ADD', 'SH_RMV'],
   ...['SH_RMV', 'SH_CLEAR', 'SH_CLEAR_SET', 'SH_TOUCH', 'SH_EXPIRE', 'SH_COUNT', 'SH_GET_ALL'],
+  ...['SH_INC', 'SH_TAKE', 'SH_CAS', 'SH_UPDATE', 'SH_BATCH'],
 ];
 const NAMES_DEFAULT_MAP = NAMES.filter((name) => name !== 'SH_TOUCH' && name !== 'SH_EXPIRE');
 /** Seconds. Short ones die while the server is up, while it is down, and while it recovers. */
@@ -73,6 +75,40 @@ export function newShared(random: Random, name: string): CrashCommand {
   return { name: 'SH_OPEN', body: { ...body, create: true } };
 }
 
+/** The body of one of the commands that read and write in one step. */
+function randomStep(random: Random, name: string): Record<string, unknown> {
+  switch (name) {
+    case 'SH_INC':
+      // Keys of their own, so that they always hold numbers.
+      return { key: `count ${random.below(3)}`, by: random.below(1_000) };
+    case 'SH_TAKE':
+      return { keys: randomKeys(random) };
+    case 'SH_CAS': {
+      // Few versions, so that some are right.
+      const version = random.below(6);
+      return { version, rmv: randomKeys(random), set: randomPairs(random) };
+    }
+    default:
+      return { key: randomKey(random), path: '', value: randomValue(random) };
+  }
+}
+
+/** Some fail halfway: a key to update may not be there. */
+function randomBatch(random: Random): [number, Record<string, unknown>][] {
+  return Array.from({ length: 1 + random.below(5) }, () => {
+    const name = (['SH_SET', 'SH_RMV', 'SH_INC', 'SH_TAKE', 'SH_UPDATE'] as const)[
+      random.below(5)
+    ]!;
+    const body =
+      name === 'SH_SET'
+        ? { keys: randomPairs(random) }
+        : name === 'SH_RMV'
+          ? { keys: randomKeys(random) }
+          : randomStep(random, name);
+    return [CATALOGUE[name].op, body];
+  });
+}
+
 /** @param kind the session's; private ones end now and then, to make room for others. */
 export function randomCommand(
   random: Random,
@@ -90,7 +126,14 @@ export function randomCommand(
       return { name, body: { keys: randomKeys(random) } };
     case 'SH_EXPIRE':
       return { name, body: { expiry: randomExpiry(random) ?? null } };
-    default:
+    case 'SH_BATCH':
+      return { name, body: { cmds: randomBatch(random) } };
+    case 'SH_TOUCH':
+    case 'SH_CLEAR':
+    case 'SH_COUNT':
+    case 'SH_GET_ALL':
       return { name, body: null };
+    default:
+      return { name, body: randomStep(random, name) };
   }
 }

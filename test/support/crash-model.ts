@@ -8,6 +8,7 @@
  */
 
 import { crc32 } from 'node:zlib';
+import { entryByOp } from '../../src/protocol/catalogue.js';
 
 /** From `lo` to `hi`, both included; Infinity where there is no deadline. */
 export interface Span {
@@ -62,7 +63,12 @@ const NEVER: Span = { lo: Infinity, hi: Infinity };
 const NO_SESSION = 100;
 const NO_SHARED = 102;
 const IS_TAKEN = 103;
-const WRITES = ['SH_SET', 'SH_ADD', 'SH_RMV', 'SH_CLEAR', 'SH_CLEAR_SET'];
+const NO_KEY = 22;
+const IS_OTHER_VERSION = 207;
+const WRITES = [
+  ...['SH_SET', 'SH_ADD', 'SH_RMV', 'SH_CLEAR', 'SH_CLEAR_SET'],
+  ...['SH_INC', 'SH_TAKE', 'SH_CAS', 'SH_UPDATE'],
+];
 const READS = ['SH_GET_ALL', 'SH_COUNT'];
 
 export const NOT_THERE: CrashState = {
@@ -155,10 +161,23 @@ function execute(state: CrashState, command: CrashCommand, when: Span): Outcome 
     const expiry = (body?.['expiry'] as CrashExpiry | null) ?? undefined;
     return { state: restarted({ ...state, expiry }, when), status: 1, says: {} };
   }
+  if (name === 'SH_BATCH') return batch(state, command, when);
   const extendsNow =
     (WRITES.includes(name) && state.expiry?.extendOnSetAdd === true) ||
     (READS.includes(name) && state.expiry?.extendOnGet === true);
   return onKeys(extendsNow ? restarted(state, when) : state, command);
+}
+
+/** All of its commands, or none, and then the status of the one that failed. */
+function batch(state: CrashState, { body }: CrashCommand, when: Span): Outcome {
+  let current = state;
+  for (const [op, each] of body?.['cmds'] as readonly [number, CrashCommand['body']][]) {
+    const name = entryByOp[op]!.command;
+    const outcome = execute(current, { name, body: each }, when);
+    if (outcome.status !== 1) return { state, status: outcome.status, says: {} };
+    current = outcome.state;
+  }
+  return { state: current, status: 1, says: {} };
 }
 
 function start(state: CrashState, { name, body }: CrashCommand, when: Span): Outcome {
@@ -209,6 +228,34 @@ function onKeys(state: CrashState, { name, body }: CrashCommand): Outcome {
       return outcome(new Map(), keys.size > 0, { cnt: keys.size });
     case 'SH_CLEAR_SET':
       return outcome(new Map(Object.entries(named)), true, { cnt: keys.size });
+    case 'SH_INC': {
+      const key = String(body?.['key']);
+      const value = Number(keys.get(key) ?? 0) + Number(body?.['by']);
+      return outcome(new Map([...keys, [key, value]]), true, { value });
+    }
+    case 'SH_TAKE': {
+      const taken = Object.values(named).filter((key) => keys.has(key as string)) as string[];
+      const left = new Map([...keys].filter(([key]) => !taken.includes(key)));
+      const says = { keys: Object.fromEntries(taken.map((key) => [key, keys.get(key)])) };
+      return outcome(left, taken.length > 0, says);
+    }
+    case 'SH_CAS': {
+      const { version } = state;
+      if (body?.['version'] !== version) {
+        return { state, status: IS_OTHER_VERSION, says: { version } };
+      }
+      const left = new Map(keys);
+      const gone = (body['rmv'] as string[]).filter((key) => left.delete(key));
+      const set = Object.entries(body['set'] as object);
+      const isWrite = gone.length + set.length > 0;
+      const says = { version: version + (isWrite ? 1 : 0) };
+      return outcome(new Map([...left, ...set]), isWrite, says);
+    }
+    case 'SH_UPDATE': {
+      const key = String(body?.['key']);
+      if (!keys.has(key)) return { state, status: NO_KEY, says: {} };
+      return outcome(new Map([...keys, [key, body?.['value']]]), true, { cnt: 1 });
+    }
     case 'SH_COUNT':
       return outcome(keys, false, { cnt: keys.size });
     case 'SH_GET_ALL':

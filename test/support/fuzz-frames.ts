@@ -50,6 +50,19 @@ const someKeys = fc.dictionary(fc.string({ maxLength: 5 }), fc.jsonValue({ maxDe
 const someNames = fc.array(fc.string({ maxLength: 5 }), { maxLength: 5 });
 const someTokens = fc.array(fc.oneof(fc.string(), fc.uint8Array({ maxLength: 30 })));
 const someExpiry = fc.record({ duration: fc.double(), maxAge: fc.integer() }, { requiredKeys: [] });
+const someText = fc.constantFrom('', 'a', 'ann', '0'.repeat(24), 'A'.repeat(32));
+const somePath = fc.constantFrom(
+  '',
+  '/a',
+  '/',
+  '$',
+  '$.a',
+  '$..*',
+  '$[?@.a]',
+  '$[?match(@, "(")]',
+  '$[',
+);
+const someOp = fc.oneof(fc.nat({ max: 70 }), fc.constantFrom('SH_GET', 'KV_SET', 'SH_END', ''));
 const noneRequired = { requiredKeys: [] };
 
 /** Bodies that suit one command or another, or none. */
@@ -59,6 +72,16 @@ export const bodies = fc.oneof(
   fc.record({ expiry: someExpiry, keys: someKeys }, noneRequired),
   fc.record({ name: fc.string(), shared: fc.boolean(), create: fc.boolean() }, noneRequired),
   fc.record({ tkns: someTokens }),
+  fc.record({ owner: someText, id: someText, except: someText, grace: fc.double() }, noneRequired),
+  fc.record(
+    { key: someText, by: fc.double(), path: somePath, value: fc.jsonValue() },
+    noneRequired,
+  ),
+  fc.record({ path: somePath, rsp: fc.constantFrom('keys', 'paths', 'kv'), keys: someNames }),
+  fc.record({ version: fc.integer(), set: someKeys, rmv: someNames }, noneRequired),
+  fc.record({ cmds: fc.array(fc.tuple(someOp, fc.record({ keys: someNames }, noneRequired))) }),
+  fc.record({ user: someText, secret: someText }, noneRequired),
+  fc.record({ from: fc.integer(), kinds: someNames }, noneRequired),
   fc.dictionary(fc.constantFrom('keys', 'expiry', 'name', 'tkns', 'tkn'), fc.jsonValue()),
   fc.constant(null),
 );

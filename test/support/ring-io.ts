@@ -3,16 +3,26 @@ import { decode, decodeMulti, encode } from '@msgpack/msgpack';
 import { MessageChannel } from 'node:worker_threads';
 import type { MainCall } from '../../src/config/main-call.js';
 import { OPTIONS, type Config } from '../../src/config/options.js';
+import type { User } from '../../src/config/users.js';
 import type { IoThreadPlan } from '../../src/config/thread-plan.js';
-import { allocateCounters, IO_COUNTER_INDEX, IO_COUNTERS } from '../../src/core/counters.js';
+import {
+  allocateCounters,
+  IO_COUNTER_INDEX,
+  IO_COUNTERS,
+  SHARD_COUNTER_INDEX,
+  SHARD_COUNTERS,
+  type ShardCounter,
+} from '../../src/core/counters.js';
 import { ByteSpace } from '../../src/core/copy.js';
 import type { IoCounter } from '../../src/core/counters.js';
 import { shardOf } from '../../src/core/slots.js';
 import type { Connection } from '../../src/io/connection.js';
 import { IoThread } from '../../src/io/io-thread.js';
+import { OWNER_LOCKS_BYTES } from '../../src/ring/owner-locks.js';
 import { Tokens } from '../../src/io/tokens.js';
 import type { Socket } from '../../src/io/transport.js';
 import { DOORBELL_BYTES } from '../../src/ring/doorbell.js';
+import { allocateEventRing, EventRingWriter } from '../../src/ring/event-ring.js';
 import { allocateRing } from '../../src/ring/spsc-ring.js';
 import { RingShard } from './ring-shard.js';
 
@@ -105,14 +115,28 @@ export interface IoHarness {
   readonly shards: readonly RingShard[];
   /** Every call to main so far. */
   readonly calls: readonly MainCall[];
-  connect(): FakeSocket;
+  /** As a shard sees the ring of events. */
+  readonly events: EventRingWriter;
+  /** As another shard does. */
+  readonly otherEvents: EventRingWriter;
+  /** @param authorization the header of the upgrade. */
+  connect(authorization?: string): FakeSocket;
   counter(name: IoCounter): number;
+  /** Sets a figure of a shard. */
+  count(shard: number, name: ShardCounter, value: number): void;
   /** Lets the I/O thread run some turns. */
   turns(): Promise<void>;
   close(): void;
 }
 
-export function startIo(overrides: Partial<Config> = {}): IoHarness {
+export function startIo(
+  overrides: Partial<Config> = {},
+  shared: {
+    readonly ownerLocks?: SharedArrayBuffer;
+    readonly users?: readonly User[];
+    readonly authLock?: SharedArrayBuffer;
+  } = {},
+): IoHarness {
   const defaults = Object.entries(OPTIONS).map(([name, spec]) => [name, spec.default]);
   const config = {
     ...(Object.fromEntries(defaults) as Config),
@@ -126,7 +150,9 @@ export function startIo(overrides: Partial<Config> = {}): IoHarness {
     replies: allocateRing(config.ringBytes),
     channel: new MessageChannel(),
     bell: new SharedArrayBuffer(DOORBELL_BYTES),
+    counters: allocateCounters(SHARD_COUNTERS),
   }));
+  const events = allocateEventRing(config.maxEvents);
   const counters = allocateCounters(IO_COUNTERS);
   const calls: MainCall[] = [];
   const plan: IoThreadPlan = {
@@ -136,22 +162,32 @@ export function startIo(overrides: Partial<Config> = {}): IoHarness {
     clock: { kind: 'manual', shared: new SharedArrayBuffer(8) },
     startedMs: 0,
     serverVersion: '1.2.3',
+    users: shared.users,
+    authLock: shared.authLock ?? new SharedArrayBuffer(4),
     secret: SECRET,
     links: ends.map((end) => ({ ...end, port: end.channel.port1 })),
     bell,
+    ownerLocks: shared.ownerLocks ?? new SharedArrayBuffer(OWNER_LOCKS_BYTES),
     shardBells: ends.map((end) => end.bell),
     counters,
+    allCounters: { io: [counters], shards: ends.map((end) => end.counters) },
+    events,
   };
   const io = new IoThread(plan, (call) => calls.push(call));
   return {
     io,
     calls,
+    events: new EventRingWriter(events),
+    otherEvents: new EventRingWriter(events),
+    count: (shard, name, value) => {
+      new Float64Array(ends[shard]!.counters)[SHARD_COUNTER_INDEX[name]] = value;
+    },
     shards: ends.map(
       (end) => new RingShard({ ...end, port: end.channel.port2 }, { own: end.bell, io: bell }),
     ),
-    connect: () => {
+    connect: (authorization = '') => {
       const socket = new FakeSocket(io);
-      socket.connection = io.onOpen(socket);
+      socket.connection = io.onOpen(socket, authorization);
       return socket;
     },
     counter: (name) => new Float64Array(counters)[IO_COUNTER_INDEX[name]]!,

@@ -9,6 +9,9 @@ import {
   FLAG_SIDE_ROAD,
   NOT_DURABLE,
   NOT_DURABLE_SIDE_ROAD,
+  PUSH,
+  PUSH_CHANGED,
+  PUSH_HEADER_BYTES,
   REPLY_HEADER_BYTES,
   REQUEST_HEADER_BYTES,
   SIDE_ROAD,
@@ -85,7 +88,11 @@ export class RingShard {
   }
 
   /** Puts a reply into the ring, or on the side road if it is too large; not yet visible. */
-  put(request: TakenRequest, reply: Uint8Array, tokenAt: number): void {
+  put(
+    request: Pick<TakenRequest, 'connection' | 'ticket'>,
+    reply: Uint8Array,
+    tokenAt: number,
+  ): void {
     const isTooLarge = REPLY_HEADER_BYTES + reply.length > this.replies.payloadBytesMax;
     if (isTooLarge) this.#sideRoad.postCopy(reply, 0, reply.length);
     const at = this.replies.reserve(REPLY_HEADER_BYTES + (isTooLarge ? 0 : reply.length));
@@ -95,6 +102,24 @@ export class RingShard {
     const aside = tokenAt === NOT_DURABLE ? NOT_DURABLE_SIDE_ROAD : SIDE_ROAD;
     this.replies.words[(at >>> 2) + 2] = isTooLarge ? aside : tokenAt;
     if (!isTooLarge) this.replies.bytes.set(reply, at + REPLY_HEADER_BYTES);
+  }
+
+  /** Puts a push into the ring, [0, event, body]; not yet visible. */
+  push(push: {
+    readonly meaning?: number;
+    readonly watch: number;
+    readonly row: number;
+    readonly event: string;
+    readonly body: unknown;
+    readonly tokenAt?: number;
+  }): void {
+    const bytes = encode(encode([0, push.event, push.body]));
+    const payload = new Uint8Array(PUSH_HEADER_BYTES + bytes.length);
+    new DataView(payload.buffer).setInt32(0, push.watch, true);
+    new DataView(payload.buffer).setInt32(4, push.row, true);
+    payload.set(bytes, PUSH_HEADER_BYTES);
+    const address = { connection: push.meaning ?? PUSH_CHANGED, ticket: PUSH };
+    this.put(address, payload, push.tokenAt ?? 0);
   }
 
   publish(): void {

@@ -11,10 +11,14 @@ import type { ShardCounter } from '../../src/core/counters.js';
 import type { MemoryHandles } from '../../src/memory/shared-memory.js';
 import { commandEntryOf } from '../../src/protocol/catalogue.js';
 import { Doorbell, DOORBELL_BYTES } from '../../src/ring/doorbell.js';
+import { allocateEventRing, EventRingReader, EventRingWriter } from '../../src/ring/event-ring.js';
 import {
   FLAG_DEFAULT_MAP,
   FLAG_SIDE_ROAD,
+  NOT_DURABLE,
   NOT_DURABLE_SIDE_ROAD,
+  PUSH,
+  PUSH_HEADER_BYTES,
   REPLY_HEADER_BYTES,
   REQUEST_HEADER_BYTES,
   SIDE_ROAD,
@@ -23,24 +27,36 @@ import { SideRoad } from '../../src/ring/side-road.js';
 import { allocateRing, RING_EMPTY, RingConsumer, RingProducer } from '../../src/ring/spsc-ring.js';
 import { Admission, type AdmissionLimits } from '../../src/shard/admission.js';
 import { Dispatcher } from '../../src/shard/dispatch.js';
+import { EventFeed } from '../../src/shard/event-feed.js';
+import { Pushes } from '../../src/shard/pushes.js';
 import { RingSink } from '../../src/shard/ring-sink.js';
 import { NO_OBSERVER, observerOf, ShardCounters } from '../../src/shard/shard-counters.js';
 import { REQUESTS_PER_TURN_MAX, ShardLoop } from '../../src/shard/shard-loop.js';
+import { TokenReuses } from '../../src/shard/token-reuses.js';
 import { TurnLog } from '../../src/shard/turn-log.js';
 import { type SessionObserver, ShardState } from '../../src/state/shard-state.js';
 import type { Files } from '../../src/storage/files.js';
 import { ShardBoard } from '../../src/storage/shard-board.js';
 import { type FsyncChoice, ShardLog } from '../../src/storage/shard-log.js';
-import type { LogReport } from '../../src/config/shard-messages.js';
+import type { LogReport, ShardReport } from '../../src/config/shard-messages.js';
 import { MessageChannel } from 'node:worker_threads';
 
 export const START_MS = 1_800_000_000_000;
+
+/** Events that a harness keeps. */
+const EVENTS = 1_024;
 
 export const LIMITS: Limits = {
   keysMax: 131_072,
   keyBytesMax: 512,
   valueDepthMax: 64,
   sessionBytesMax: 16 * 1024 * 1024,
+  findBytesMax: 1024 * 1024,
+  // Longer than by default: here no other session waits, and the machine may be busy.
+  findMsMax: 2_000,
+  ownerSessionsMax: 0,
+  endsOldest: false,
+  isOneOfSeveral: false,
 };
 
 /** Maps within values may have keys of any type. */
@@ -69,6 +85,17 @@ export interface Reply {
   readonly bytes: Uint8Array;
 }
 
+/** What a shard has told the I/O thread of a watched session. */
+export interface Push {
+  readonly meaning: number;
+  readonly watch: number;
+  readonly row: number;
+  /** What it speaks of could not be logged. */
+  readonly isLost: boolean;
+  readonly event: string;
+  readonly body: Record<string, unknown>;
+}
+
 export interface HarnessOptions {
   readonly limits?: Partial<Limits>;
   readonly admission?: Partial<AdmissionLimits>;
@@ -89,8 +116,15 @@ export class ShardHarness {
   /** The log's, where there is one. */
   readonly board = new ShardBoard();
   readonly log: ShardLog | undefined;
+  /** What the shard has told main of replaced tokens. */
+  readonly reuses: ShardReport[] = [];
   /** What the shard has told main of its log. */
   readonly reports: LogReport[] = [];
+  /** What SV_EVENTS would read. */
+  readonly events: EventRingReader;
+  readonly #eventRing = allocateEventRing(EVENTS);
+  /** Taken from the ring, in order. */
+  readonly #pushes: Push[] = [];
   readonly #replies: RingConsumer;
   readonly #sideRoad: SideRoad;
   readonly #counters = allocateCounters(SHARD_COUNTERS);
@@ -125,6 +159,9 @@ export class ShardHarness {
       counters,
       log: turnLog,
     });
+    const feed = new EventFeed(new EventRingWriter(this.#eventRing));
+    this.events = new EventRingReader(this.#eventRing, START_MS);
+    this.sessions.lifecycle = feed;
     const admission = new Admission(
       { sessionsMax: 0, memoryBytesMax: 0, evictsSoonest: false, ...options.admission },
       this.sessions,
@@ -150,10 +187,14 @@ export class ShardHarness {
         admission,
         counters,
         log: turnLog,
+        events: feed,
+        reuses: new TokenReuses(this.clock, (report) => this.reuses.push(report)),
       }),
       states,
       counters,
       log: turnLog,
+      pushes: new Pushes({ sessions: this.sessions, sinks: [sink], counters }),
+      events: feed,
       requestsPerTurnMax: REQUESTS_PER_TURN_MAX,
       spins: 0,
       isStopped: () => false,
@@ -257,10 +298,38 @@ export class ShardHarness {
     for (;;) {
       const at = this.#replies.next();
       if (at === RING_EMPTY) break;
-      replies.push(this.#decode(at, this.#replies.payloadBytes));
+      const isPush = this.#replies.words[(at >>> 2) + 1] === PUSH;
+      if (isPush) this.#takePush(at, this.#replies.payloadBytes);
+      else replies.push(this.#decode(at, this.#replies.payloadBytes));
     }
     this.#replies.release();
     return replies;
+  }
+
+  /** Pushes since the last call: after the next turn, for one that has come meanwhile. */
+  pushes(): Push[] {
+    this.replies();
+    return this.#pushes.splice(0);
+  }
+
+  /** Their events and bodies alone. */
+  pushed(): (readonly [string, Record<string, unknown>])[] {
+    return this.pushes().map(({ event, body }) => [event, body] as const);
+  }
+
+  #takePush(at: number, payloadBytes: number): void {
+    const words = this.#replies.words.subarray(at >>> 2, (at >>> 2) + 3);
+    const [meaning = 0, , tokenAt = 0] = words;
+    const isAside = tokenAt === SIDE_ROAD || tokenAt === NOT_DURABLE_SIDE_ROAD;
+    const payload = isAside
+      ? new Uint8Array(this.#sideRoad.take())
+      : this.#replies.bytes.slice(at + REPLY_HEADER_BYTES, at + payloadBytes);
+    const view = new DataView(payload.buffer);
+    const inner = decode(payload.subarray(PUSH_HEADER_BYTES)) as Uint8Array;
+    const [, event, body] = decode(inner, ANY_KEY) as [number, string, Record<string, unknown>];
+    const isLost = tokenAt === NOT_DURABLE || tokenAt === NOT_DURABLE_SIDE_ROAD;
+    const [watch, row] = [view.getInt32(0, true), view.getInt32(4, true)];
+    this.#pushes.push({ meaning, watch, row, isLost, event, body });
   }
 
   #only(id: number): Reply {
