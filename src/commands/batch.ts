@@ -4,7 +4,8 @@
  * gives the whole its status. Each is checked, and extends the session, as if it had come alone.
  *
  * Errors   42 for a command that no batch can hold
- * Refused  100, 204 for answers that are too large together, whatever refuses one of the commands
+ * Refused  100, 204 for answers that are too large together and for more queries
+ *          than there is time for, whatever refuses one of the commands
  */
 import { STATUSES } from '../core/statuses.js';
 import { CATALOGUE } from '../protocol/catalogue.js';
@@ -46,7 +47,12 @@ export const batch: Command = {
 
   execute(context, row) {
     const { body, state, reply } = context;
-    const limits = limitsOfEach(context);
+    const finds = findsIn(context);
+    if (finds > findsMax(context)) {
+      refuseFinds(context);
+      return;
+    }
+    const limits = limitsOfEach(context, finds);
     const each: CommandContext = {
       ...context,
       body: new Body(limits, body.space),
@@ -106,15 +112,29 @@ function runOne(
   command.execute(each, row);
 }
 
-/** The queries of a batch share the time of one, in whole milliseconds and no less than one each. */
-function limitsOfEach({ body, limits }: CommandContext): Limits {
-  const { commands } = body;
+function findsIn({ body: { commands } }: CommandContext): number {
   let finds = 0;
   for (let index = 0; index < commands.count; index += 1) {
     if (commands.opOf(index) === FIND_OP) finds += 1;
   }
+  return finds;
+}
+
+/** The queries of a batch share the time of one, in whole milliseconds. */
+function limitsOfEach({ limits }: CommandContext, finds: number): Limits {
   if (finds < 2) return limits;
-  return { ...limits, findMsMax: Math.max(1, Math.round(limits.findMsMax / finds)) };
+  return { ...limits, findMsMax: Math.floor(limits.findMsMax / finds) };
+}
+
+/** As many queries as there are whole milliseconds to share. */
+function findsMax({ limits }: CommandContext): number {
+  return Math.max(1, Math.floor(limits.findMsMax));
+}
+
+function refuseFinds(context: CommandContext): void {
+  context.countFindLimit();
+  const detail = `a batch holds at most ${findsMax(context)} SH_FIND`;
+  context.reply.refuse(STATUSES.TOO_LARGE.code, detail);
 }
 
 function answerBytesMax({ limits }: CommandContext): number {
