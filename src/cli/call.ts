@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util';
 import { WebSocket } from 'ws';
 import { isOkStatus, statusNameOf, STATUSES } from '../core/statuses.js';
+import { tokenFromText } from '../protocol/token.js';
 import { EXIT_FAILED, EXIT_OK, OperationError, UsageError } from './exit.js';
 import { CALL_HELP } from './help.js';
 
@@ -65,10 +66,19 @@ function parsed(args: readonly string[]): {
     const text = { type: 'string' } as const;
     const help = { type: 'boolean', short: 'h' } as const;
     const options = { tkn: text, url: text, help };
-    return parseArgs({ args: [...args], options, allowPositionals: true });
+    return parseArgs({ args: withTokenJoined(args), options, allowPositionals: true });
   } catch (error) {
     throw new UsageError(`call: ${firstSentenceOf(error)}`);
   }
+}
+
+/** `--tkn T` as `--tkn=T`: one token in 64 begins with a hyphen and would pass for a flag. */
+function withTokenJoined(args: readonly string[]): string[] {
+  const joined = [...args];
+  const at = joined.indexOf('--tkn');
+  const token = joined[at + 1] ?? '';
+  if (at >= 0 && tokenFromText(token) !== undefined) joined.splice(at, 2, `--tkn=${token}`);
+  return joined;
 }
 
 /** Node's message names the flag and never its value; what follows is advice on `--`. */

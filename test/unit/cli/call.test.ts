@@ -19,6 +19,7 @@ describe('callFrom', () => {
     [['SV_PING'], '{"SV_PING":{}}'],
     [['SH_GET', '{"keys":["a"]}'], '{"SH_GET":{"keys":["a"]}}'],
     [['SH_COUNT', '--tkn', TOKEN], `{"SH_COUNT":{"tkn":"${TOKEN}"}}`],
+    [['SH_COUNT', '--tkn', `-${TOKEN.slice(1)}`], `{"SH_COUNT":{"tkn":"-${TOKEN.slice(1)}"}}`],
     [['SH_COUNT', ' { } ', `--tkn=${TOKEN}`], `{"SH_COUNT":{"tkn":"${TOKEN}" } }`],
     [['--tkn', TOKEN, 'SH_GET', '{"keys":[]}'], `{"SH_GET":{"tkn":"${TOKEN}","keys":[]}}`],
     [['KV_SET', '{"keys":{"n":9007199254740993}}'], '{"KV_SET":{"keys":{"n":9007199254740993}}}'],
