@@ -1,9 +1,9 @@
 /** The feed of events over real sockets, and the figures of SV_STATS. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Config } from '../../src/config/options.js';
-import { type InProcessServer, startServerInProcess } from '../support/in-process-server.js';
 import { RawClient } from '../support/raw-client.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
+import { clients, connect, start } from '../support/watched-servers.js';
 import { WatchingClient } from '../support/watching-client.js';
 
 interface Event {
@@ -12,26 +12,6 @@ interface Event {
   readonly id: string;
   readonly time: number;
   readonly newId?: string;
-}
-
-const running: InProcessServer[] = [];
-const clients: { close: () => unknown }[] = [];
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.close();
-  await Promise.all(running.splice(0).map(({ server }) => server.stop()));
-});
-
-async function start(settings: Partial<Config> = {}): Promise<InProcessServer> {
-  const server = await startServerInProcess(settings);
-  running.push(server);
-  return server;
-}
-
-async function connect({ url }: InProcessServer, count = 1): Promise<WatchingClient[]> {
-  const connected = [];
-  for (let i = 0; i < count; i += 1) connected.push(await WatchingClient.connect(url));
-  clients.push(...connected);
-  return connected;
 }
 
 async function events(client: WatchingClient, count: number): Promise<Event[]> {

@@ -2,45 +2,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { afterEach, describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
+import { describe, expect, test } from 'vitest';
 import { runCommandLine } from '../support/command-line.js';
-import { startServer, type ServerProcess } from '../support/server-process.js';
+import { ask, type Body, kill, start } from '../support/restarted-servers.js';
+import type { ServerProcess } from '../support/server-process.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
-
-type Body = Record<string, unknown> & { st: number };
-
-const running: ServerProcess[] = [];
-afterEach(() => {
-  for (const server of running.splice(0)) server.process.kill('SIGKILL');
-});
-
-async function start(...flags: string[]): Promise<ServerProcess> {
-  const server = await startServer(flags);
-  running.push(server);
-  return server;
-}
-
-async function kill(server: ServerProcess): Promise<void> {
-  server.process.kill('SIGKILL');
-  await server.ended;
-}
-
-/** Text commands on a connection of their own, one after another: the bodies of the replies. */
-async function ask(server: ServerProcess, ...frames: object[]): Promise<Body[]> {
-  const socket = new WebSocket(server.url);
-  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
-  const bodies: Body[] = [];
-  for (const frame of frames) {
-    const reply = new Promise<string>((resolve) => {
-      socket.once('message', (text: Buffer) => resolve(text.toString()));
-    });
-    socket.send(JSON.stringify(frame));
-    bodies.push(Object.values(JSON.parse(await reply) as Record<string, Body>)[0]!);
-  }
-  socket.close();
-  return bodies;
-}
 
 const startLineOf = (server: ServerProcess): string =>
   server.output.stderr.split('\n').find((line) => line.includes('"started;')) ?? '';

@@ -4,12 +4,11 @@
  * Method: text commands to a server process; the same questions before and after.
  */
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
-import { startServer, type ServerProcess } from '../support/server-process.js';
+import { describe, expect, test } from 'vitest';
+import { ask, type Body, kill, start } from '../support/restarted-servers.js';
+import type { ServerProcess } from '../support/server-process.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
-type Body = Record<string, unknown> & { st: number };
 interface Listed {
   readonly id: string;
   readonly created: number;
@@ -18,39 +17,6 @@ interface Listed {
 interface Used {
   readonly id: string;
   readonly lastUsed: number;
-}
-
-const running: ServerProcess[] = [];
-afterEach(() => {
-  for (const server of running.splice(0)) server.process.kill('SIGKILL');
-});
-
-async function start(...flags: string[]): Promise<ServerProcess> {
-  const server = await startServer(flags);
-  running.push(server);
-  return server;
-}
-
-async function kill(server: ServerProcess): Promise<void> {
-  server.process.kill('SIGKILL');
-  await server.ended;
-}
-
-/** Text commands on a connection of their own: the bodies of the replies. */
-async function ask(server: ServerProcess, ...frames: object[]): Promise<Body[]> {
-  const socket = new WebSocket(server.url);
-  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
-  const bodies: Body[] = [];
-  const all = new Promise<void>((resolve) => {
-    socket.on('message', (text: Buffer) => {
-      bodies.push(Object.values(JSON.parse(text.toString()) as Record<string, Body>)[0]!);
-      if (bodies.length === frames.length) resolve();
-    });
-  });
-  for (const frame of frames) socket.send(JSON.stringify(frame));
-  await all;
-  socket.close();
-  return bodies;
 }
 
 interface Filled {

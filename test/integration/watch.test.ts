@@ -1,31 +1,11 @@
 /** Watchers of sessions over real sockets, with one shard and several, one I/O thread and several. */
-import { afterEach, describe, expect, test } from 'vitest';
-import type { Config } from '../../src/config/options.js';
+import { describe, expect, test } from 'vitest';
 import { tokenToText } from '../../src/protocol/token.js';
-import { type InProcessServer, startServerInProcess } from '../support/in-process-server.js';
+import type { Config } from '../../src/config/options.js';
 import { RawClient } from '../support/raw-client.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
+import { clients, connect, running, start } from '../support/watched-servers.js';
 import { type Body, type Push, WatchingClient } from '../support/watching-client.js';
-
-const running: InProcessServer[] = [];
-const clients: { close: () => unknown }[] = [];
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.close();
-  await Promise.all(running.splice(0).map(({ server }) => server.stop()));
-});
-
-async function start(settings: Partial<Config> = {}): Promise<InProcessServer> {
-  const server = await startServerInProcess(settings);
-  running.push(server);
-  return server;
-}
-
-async function connect({ url }: InProcessServer, count = 1): Promise<WatchingClient[]> {
-  const connected = [];
-  for (let i = 0; i < count; i += 1) connected.push(await WatchingClient.connect(url));
-  clients.push(...connected);
-  return connected;
-}
 
 /** A new session that all of these watch. */
 async function watched(
