@@ -1,5 +1,5 @@
 /** Commands that are refused before any session is looked for, in both dialects alike. */
-import type { Body } from './reference-data.js';
+import type { Body } from './reference-model.js';
 
 export interface BadCommand {
   /** Of data commands without SH_. */
@@ -7,6 +7,9 @@ export interface BadCommand {
   readonly body: Body;
   readonly status: number;
 }
+
+/** --max-keys of the servers that are compared with the model. */
+export const MODEL_KEYS_MAX = 6;
 
 type Row = readonly [name: string, body: Body, status: number];
 
@@ -16,6 +19,10 @@ const KEY_TOO_LONG = new Map([
   ['fine', 1n],
   ['x'.repeat(513), 1n],
 ]);
+
+/** More than the servers of the model take in one command. */
+const TOO_MANY = Array.from({ length: MODEL_KEYS_MAX + 1 }, (_, index) => index);
+const TOO_MANY_KEYS = TOO_MANY.map((each) => `key ${each}`);
 
 const LIFE: readonly Row[] = [
   ['SH_NEW', { shared: true }, 26],
@@ -53,6 +60,12 @@ const LIFE: readonly Row[] = [
   ['SH_LIST', { owner: '' }, 42],
   ['SH_END_ID', { owner: 'ann' }, 26],
   ['SH_END_ID', { id: 0 }, 26],
+  ['SH_EXISTS', { tkns: TOO_MANY }, 204],
+  ['SH_NEW', { keys: new Map(TOO_MANY_KEYS.map((key) => [key, null])) }, 204],
+  ['SH_LOAD', {}, 26],
+  ['SH_LOAD', { name: 5n }, 41],
+  ['SH_LOAD', { name: '../set' }, 42],
+  ['KV_LOAD', { name: '' }, 42],
 ];
 
 const DATA: readonly Row[] = [
@@ -81,6 +94,9 @@ const DATA: readonly Row[] = [
   ['FIND', { path: '$[', rsp: 'keys' }, 4],
   ['FIND', { path: '$', rsp: 'all' }, 13],
   ['FIND', { path: '', rsp: 'keys' }, 42],
+  ['SET', { keys: new Map(TOO_MANY_KEYS.map((key) => [key, null])) }, 204],
+  ['GET', { keys: TOO_MANY_KEYS }, 204],
+  ['CAS', { version: 0n, rmv: TOO_MANY_KEYS }, 204],
 ];
 
 const BATCH: readonly Row[] = [

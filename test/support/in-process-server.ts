@@ -11,15 +11,23 @@ export interface InProcessServer {
 
 const NOW_MS = Date.UTC(2030, 0, 1);
 
-export async function startServerInProcess(settings: Partial<Config>): Promise<InProcessServer> {
+/** @param clock of a server before, to go on with its time. */
+export async function startServerInProcess(
+  settings: Partial<Config>,
+  clock = newClock(),
+): Promise<InProcessServer> {
   // From dist, because threads cannot be started from TypeScript.
   const dist = new URL('../../dist/src/server/server.js', import.meta.url).href;
   const { startServer } = (await import(dist)) as typeof import('../../src/server/server.js');
-  const clock = new SharedManualClock();
-  clock.set(NOW_MS);
   const server = await startServer({
     config: { ...DEFAULT_CONFIG, port: 0, memory: true, ...settings },
     clock: { kind: 'manual', shared: clock.shared },
   });
   return { server, url: server.url, clock };
+}
+
+function newClock(): SharedManualClock {
+  const clock = new SharedManualClock();
+  clock.set(NOW_MS);
+  return clock;
 }

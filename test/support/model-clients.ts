@@ -6,7 +6,6 @@ import { jsonTextAt } from '../../src/protocol/json-writer.js';
 import { commandEntryOf } from '../../src/protocol/catalogue.js';
 import { tokenToText } from '../../src/protocol/token.js';
 import { parseJson } from './json.js';
-import type { ModelValue } from './model-values.js';
 import type { RawClient } from './raw-client.js';
 
 /** A command with tokens as bytes, and batches as [name, body]. */
@@ -16,16 +15,20 @@ export interface SentCommand {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
+/** An integer is a bigint, a float a number. */
+export type ReceivedValue =
+  null | boolean | string | number | bigint | ReceivedValue[] | Map<string, ReceivedValue>;
+
 /** Tokens are text here: that of 24 bytes, or the digits of 8. */
 export interface ReceivedReply {
   readonly status: number;
-  readonly body: ReadonlyMap<string, ModelValue>;
+  readonly body: ReadonlyMap<string, ReceivedValue>;
 }
 
 /** What came without being asked for. */
 export interface ReceivedPush {
   readonly event: string;
-  readonly body: ReadonlyMap<string, ModelValue>;
+  readonly body: ReadonlyMap<string, ReceivedValue>;
 }
 
 export interface ModelClient {
@@ -159,7 +162,7 @@ function toJson(value: PackValue): string {
   return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
 }
 
-function fromJson(value: JsonValue): ModelValue {
+function fromJson(value: JsonValue): ReceivedValue {
   if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value;
   if (value instanceof WholeFloat) return value.value;
   if (Array.isArray(value)) return value.map(fromJson);
@@ -180,7 +183,7 @@ function floatText(value: number): string {
 function withoutWords(body: ReceivedReply['body'] | null): ReceivedReply['body'] {
   const known = new Map(body ?? []);
   known.delete('m');
-  const rsps = known.get('rsps') as [bigint, Map<string, ModelValue> | null][] | undefined;
+  const rsps = known.get('rsps') as [bigint, Map<string, ReceivedValue> | null][] | undefined;
   for (const [, each] of rsps ?? []) each?.delete('m');
   return known;
 }

@@ -2,12 +2,15 @@
 import fc from 'fast-check';
 import { BAD_BATCHES, BAD_DATA_COMMANDS, BAD_LIFE_COMMANDS } from './bad-commands.js';
 import type { ModelCommand, TokenChoice } from './model-driver.js';
-import type { ModelValue } from './model-values.js';
-import type { Body } from './reference-data.js';
+import type { Value } from './model-values.js';
+import type { Body } from './reference-model.js';
 
 const OWNERS = ['ann', 'ann', 'zoë'];
 const NAMES = ['settings', 'größe'];
+const SETS = ['one', 'two'];
 const KEYS = ['a', 'b', 'c', '', 'schlüssel', 'k'.repeat(40)];
+
+const LONG_TEXT = 'x'.repeat(300);
 
 const recent: fc.Arbitrary<TokenChoice> = fc.oneof(
   { weight: 12, arbitrary: fc.nat(3) },
@@ -17,24 +20,30 @@ const recent: fc.Arbitrary<TokenChoice> = fc.oneof(
 const key = fc.constantFrom(...KEYS);
 const owner = fc.constantFrom(...OWNERS);
 const name = fc.constantFrom(...NAMES);
+const set = fc.constantFrom(...SETS);
 
-const number: fc.Arbitrary<ModelValue> = fc.oneof(
+const number: fc.Arbitrary<Value> = fc.oneof(
   { weight: 4, arbitrary: fc.integer({ min: -3, max: 300 }).map(BigInt) },
   fc.constantFrom(2n ** 63n - 1n, 2n ** 64n - 1n, -(2n ** 63n), 2n ** 53n + 1n, 65_536n),
   fc.constantFrom(0.5, -1.5, 2, 1e300),
 );
-const leaf: fc.Arbitrary<ModelValue> = fc.oneof(
+const leaf: fc.Arbitrary<Value> = fc.oneof(
   { weight: 3, arbitrary: number },
-  fc.constantFrom<ModelValue[]>(null, true, false, '', 'text', 'x'.repeat(300), 'ü'.repeat(150)),
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom<Value[]>(null, true, false, '', 'text', LONG_TEXT, 'ü'.repeat(150)),
+  },
+  // Some of them are more than a session may have.
+  { weight: 1, arbitrary: fc.constantFrom(LONG_TEXT.repeat(60), LONG_TEXT) },
 );
-const value: fc.Arbitrary<ModelValue> = fc.letrec<{ value: ModelValue }>((tie) => ({
+const value: fc.Arbitrary<Value> = fc.letrec<{ value: Value }>((tie) => ({
   value: fc.oneof(
     { depthSize: 'small', maxDepth: 3 },
     leaf,
     fc.array(tie('value'), { maxLength: 3 }),
     fc
       .array(fc.tuple(fc.constantFrom('x', 'y', 'a/b'), tie('value')), { maxLength: 3 })
-      .map((pairs) => new Map(pairs)),
+      .map((pairs) => Object.fromEntries(pairs)),
   ),
 })).value;
 const keysToSet = fc.array(fc.tuple(key, value), { maxLength: 4 }).map((pairs) => new Map(pairs));
@@ -51,6 +60,8 @@ const expiry = fc.record(
   { requiredKeys: ['duration'] },
 );
 
+/** Of those to save: one at least. */
+const TOKENS = { minLength: 1, maxLength: 6 };
 const optional = { requiredKeys: [] };
 const starting = { expiry, keys: keysToSet, owner };
 
@@ -105,6 +116,13 @@ const LIFE: Readonly<Record<string, fc.Arbitrary<Body>>> = {
   SH_SET_OWNER: fc.record({ owner: fc.option(owner, { freq: 4 }) }),
   SH_LIST: fc.record({ owner }),
   SH_END_ID: fc.record({ owner, id: recent }),
+  SV_PING: fc.constant({}),
+};
+const SAVED: Readonly<Record<string, fc.Arbitrary<Body>>> = {
+  SH_SAVE: fc.record({ name: set, tkns: fc.array(recent, TOKENS) }, { requiredKeys: ['name'] }),
+  SH_LOAD: fc.record({ name: set }),
+  KV_SAVE: fc.record({ name: set }),
+  KV_LOAD: fc.record({ name: set }),
 };
 const WITHOUT_TOKEN = [
   'SH_NEW',
@@ -114,6 +132,9 @@ const WITHOUT_TOKEN = [
   'SH_INFO_ALL',
   'SH_LIST',
   'SH_END_ID',
+  'SV_PING',
+  'KV_RMV',
+  ...Object.keys(SAVED),
 ];
 const WEIGHTS: Readonly<Record<string, number>> = {
   SH_NEW: 8,
@@ -124,6 +145,7 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   SH_LIST: 3,
   SH_INFO: 4,
   SH_END_ALL: 1,
+  SV_PING: 1,
 };
 
 const dataBody = fc
@@ -141,8 +163,11 @@ const batched = fc
   });
 const batchBody = fc.record({ cmds: fc.array(batched, { minLength: 1, maxLength: 5 }) });
 
-function lifeCommand(connection: fc.Arbitrary<number>): fc.Arbitrary<ModelCommand> {
-  const choices = Object.entries(LIFE).map(([command, body]) => {
+function oneOf(
+  commands: typeof LIFE,
+  connection: fc.Arbitrary<number>,
+): fc.Arbitrary<ModelCommand> {
+  const choices = Object.entries(commands).map(([command, body]) => {
     const token = WITHOUT_TOKEN.includes(command) ? fc.constant('none' as const) : recent;
     const arbitrary = fc.record({ connection, name: fc.constant(command), token, body });
     return { weight: WEIGHTS[command] ?? 2, arbitrary };
@@ -185,21 +210,39 @@ function badCommand(connection: fc.Arbitrary<number>): fc.Arbitrary<ModelCommand
     });
 }
 
-export type ModelStep = ModelCommand | { readonly advanceMs: number };
+/** Sessions, or the default map, that go or change between a save and its load. */
+function savedAndLoaded(connection: fc.Arbitrary<number>): fc.Arbitrary<ModelCommand[]> {
+  const changes: typeof LIFE = {
+    SH_END: fc.constant({}),
+    SH_ROTATE: LIFE['SH_ROTATE']!,
+    SH_END_ALL: fc.constant({}),
+    KV_RMV: DATA['RMV']!,
+  };
+  const ofSet = (command: string): fc.Arbitrary<ModelCommand> =>
+    oneOf({ [command]: fc.constant({ name: SETS[0] }) }, connection);
+  return fc
+    .constantFrom('SH', 'KV')
+    .chain((kind) =>
+      fc.tuple(ofSet(`${kind}_SAVE`), oneOf(changes, connection), ofSet(`${kind}_LOAD`)),
+    );
+}
 
-/** Commands on so many connections, and time that goes on. */
-export function modelSteps(connections: number): fc.Arbitrary<ModelStep[]> {
+export type ModelStep = ModelCommand | { readonly advanceMs: number } | 'restart';
+
+/** Commands on so many connections, time that goes on, and restarts of a server that may have them. */
+export function modelSteps(connections: number, isOnDisk: boolean): fc.Arbitrary<ModelStep[]> {
   const connection = fc.nat(connections - 1);
   const advance = fc.constantFrom(1, 249, 500, 500, 1_250, 2_000, 3_000, 10_000, 61_000);
-  return fc.array(
-    fc.oneof(
-      { weight: 4, arbitrary: lifeCommand(connection) },
-      { weight: 6, arbitrary: dataCommand(connection) },
-      { weight: 1, arbitrary: badCommand(connection) },
-      { weight: 1, arbitrary: advance.map((advanceMs) => ({ advanceMs })) },
-    ),
-    { minLength: 1, maxLength: 80, size: 'max' },
+  const steps = fc.oneof(
+    { weight: 200, arbitrary: oneOf(LIFE, connection) },
+    { weight: isOnDisk ? 25 : 4, arbitrary: oneOf(SAVED, connection) },
+    { weight: isOnDisk ? 25 : 0, arbitrary: savedAndLoaded(connection) },
+    { weight: 300, arbitrary: dataCommand(connection) },
+    { weight: 50, arbitrary: badCommand(connection) },
+    { weight: 50, arbitrary: advance.map((advanceMs) => ({ advanceMs })) },
+    { weight: isOnDisk ? 1 : 0, arbitrary: fc.constant('restart' as const) },
   );
+  return fc.array(steps, { minLength: 1, maxLength: 80, size: 'max' }).map((each) => each.flat());
 }
 
 /** Commands on the session of one connection, to be sent without waiting for replies. */
