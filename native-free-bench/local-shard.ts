@@ -34,7 +34,7 @@ const LIMITS = {
   endsOldest: false,
   isOneOfSeveral: false,
   findBytesMax: 1024 * 1024,
-  findMsMax: 20,
+  findMsMax: 100,
 };
 const NO_ADMISSION_LIMITS = { sessionsMax: 0, memoryBytesMax: 0, evictsSoonest: false };
 

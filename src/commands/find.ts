@@ -31,9 +31,10 @@ const RSP_PARAMETER = parameterIndex('SH_FIND', 'rsp');
 const PATH_BYTES_MAX = 4_096;
 /**
  * The time limit is one of the wall clock: a machine that has no core for the thread can use it up
- * alone. A search as small as this gets a second go, so that it fails for its query only.
+ * alone. A search as small as this, some milliseconds at most, gets two goes of half the time, so
+ * that it fails for its query only, and its shard is held up no longer.
  */
-const SMALL_BYTES_MAX = 4_096;
+const SMALL_BYTES_MAX = 16_384;
 const FORMS = ['keys', 'paths', 'kv'];
 const CANONICAL = { form: 'canonical' } as const;
 
@@ -78,11 +79,14 @@ export const find: Command = {
       refuse(context, `SH_FIND looks into at most ${limits.findBytesMax} bytes`);
       return;
     }
+    // One millisecond is the least that a go can have.
+    const isSmall = searched.bytes <= SMALL_BYTES_MAX && limits.findMsMax >= 2;
+    const goMs = isSmall ? limits.findMsMax / 2 : limits.findMsMax;
     let search = new Search(context);
-    let end = search.run(query!);
-    if (end === 'late' && searched.bytes <= SMALL_BYTES_MAX) {
+    let end = search.run(query!, goMs);
+    if (end === 'late' && isSmall) {
       search = new Search(context);
-      end = search.run(query!);
+      end = search.run(query!, goMs);
     }
     if (end === 'failed') {
       context.reply.bare(STATUSES.INTERNAL.code);
@@ -110,9 +114,9 @@ class Search {
     this.#context = context;
   }
 
-  run(compiled: JSONPathQuery): RunEnd {
+  run(compiled: JSONPathQuery, milliseconds: number): RunEnd {
     if (searched.count === 0) return 'done';
-    return runWithin(this.#context.limits.findMsMax, () => this.#searchAll(compiled));
+    return runWithin(milliseconds, () => this.#searchAll(compiled));
   }
 
   #searchAll(compiled: JSONPathQuery): void {

@@ -52,7 +52,7 @@ export function runWithin(milliseconds: number, work: () => void): RunEnd {
   guarded ??= warmContext();
   job = work;
   try {
-    script.runInContext(guarded, { timeout: Math.max(1, Math.round(milliseconds)) });
+    script.runInContext(guarded, { timeout: Math.max(1, Math.floor(milliseconds)) });
     return 'done';
   } catch (error) {
     const isLate = (error as { code?: unknown } | null)?.code === TIMEOUT_CODE;

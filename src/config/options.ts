@@ -225,7 +225,7 @@ export const OPTIONS = {
   },
   maxFindSeconds: {
     kind: 'seconds',
-    default: 0.02,
+    default: 0.1,
     min: 0.001,
     max: 10,
     help: 'longest run of one SH_FIND, which holds its shard up; longer: status 204',
