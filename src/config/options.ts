@@ -203,10 +203,10 @@ export const OPTIONS = {
   },
   maxWatches: {
     kind: 'count',
-    default: 65_536,
+    default: 4_096,
     min: 1,
     max: 16_777_216,
-    help: 'sessions that one connection watches; more: status 203',
+    help: 'sessions that one connection watches, some 500 bytes each; more: status 203',
   },
   maxEvents: {
     kind: 'count',

@@ -12,7 +12,8 @@
  * answered, and then be forgotten.
  *
  * A watcher whose connection has half of --max-unsent unread is cut loose: its watch ends with
- * `unwatched`, and the connection goes on.
+ * `unwatched`, and the connection goes on. So are the watchers for whom a push would be copied to more
+ * than PUSH_BYTES_MAX in all: others of this thread wait for it, and the copies may lie in sockets.
  */
 import { ByteSpace } from '../core/copy.js';
 import { IO_COUNTER_INDEX } from '../core/counters.js';
@@ -34,10 +35,16 @@ const WATCH_LIMIT_HITS = IO_COUNTER_INDEX.watchLimitHits;
 const WATCHERS_CUT_LOOSE = IO_COUNTER_INDEX.watchersCutLoose;
 const PUSHES_OUT = IO_COUNTER_INDEX.pushesOut;
 
+/** Copies of one push, 1 MiB for 32 watchers: some ten milliseconds. */
+export const PUSH_BYTES_MAX = 32 * 1_024 * 1_024;
+/** So much of a pump's records is a push taken for, beside one for each watcher. */
+const BYTES_PER_RECORD = 8 * 1_024;
+
 const NOTHING = new ByteSpace(new ArrayBuffer(0));
 const TOO_MANY_WATCHERS = 'the session has --max-watchers watchers on this thread';
 const TOO_MANY_WATCHES = 'the connection watches --max-watches sessions';
 export const SLOW_REASON = 'pushes are read too slowly';
+const LARGE_REASON = 'the change is too large for all who watch';
 const LOST_REASON = STATUSES.NOT_DURABLE.help;
 
 /** Takes pushes to connections, in their order among the replies. */
@@ -147,7 +154,7 @@ export class Watches {
     for (const session of connection.watches ?? []) this.#leave(session, connection);
   }
 
-  /** Gives a push to all who watch its session. @returns how many those are. */
+  /** Gives a push to all who watch its session. @returns how many records of a pump it counts for. */
   deliver(push: ShardPush, out: PushOut): number {
     const { shard, row, watch, meaning } = push;
     const session = this.#sessions[shard]!.get(watch);
@@ -156,6 +163,7 @@ export class Watches {
       return 0;
     }
     const watchers = session.watchers.size;
+    const bytes = Math.min(watchers * (push.end - push.start), PUSH_BYTES_MAX);
     if (push.isLost) this.#endAll(session, out, 'lost', LOST_REASON);
     else this.#deliver(session, push, out);
     if (meaning === PUSH_ROTATED) session.id = this.#newIdIn(push) ?? session.id;
@@ -164,17 +172,21 @@ export class Watches {
     } else if (session.watchers.size === 0) {
       this.#tellUnwatched(shard, row, watch);
     }
-    return watchers;
+    return watchers + Math.floor(bytes / BYTES_PER_RECORD);
   }
 
   #deliver(session: WatchedSession, { space, start, end }: ShardPush, out: PushOut): void {
     const { counters, outgoing } = this.#traffic;
     let text: string | undefined;
+    let bytesLeft = PUSH_BYTES_MAX;
     for (const [connection, isText] of session.watchers) {
       if (connection.isCondemned) continue;
-      if (outgoing.isSlow(connection)) {
+      bytesLeft -= end - start;
+      const isSlow = outgoing.isSlow(connection);
+      if (isSlow || bytesLeft < 0) {
         counters[WATCHERS_CUT_LOOSE]! += 1;
-        this.#endOne(session, connection, out, 'unwatched', SLOW_REASON);
+        const reason = isSlow ? SLOW_REASON : LARGE_REASON;
+        this.#endOne(session, connection, out, 'unwatched', reason);
         continue;
       }
       counters[PUSHES_OUT]! += 1;

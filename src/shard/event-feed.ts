@@ -4,6 +4,9 @@
  *
  * While the log cannot be written, events wait. More than the ring holds are not kept: the oldest
  * are left out, and readers are told of a gap.
+ *
+ * Whoever has a replaced token can use it a million times. So `reused` is told of a session once a
+ * second at most, and of REUSED_SESSIONS_MAX sessions; the counter tokensReused has all uses.
  */
 import {
   BOTH_IDS_WORDS,
@@ -20,6 +23,8 @@ import type { LifecycleKind, LifecycleObserver } from '../state/observers.js';
 const FIRST_EVENTS = 1_024;
 const KIND_WORD = BOTH_IDS_WORDS;
 const EVENT_WORDS = 8;
+const REUSED_MS = 1_000;
+const REUSED_SESSIONS_MAX = 1_024;
 const ID_WORDS = 3;
 
 const KIND_NUMBERS: Readonly<Record<LifecycleKind, number>> = {
@@ -37,6 +42,9 @@ export class EventFeed implements LifecycleObserver {
   #capacity: number;
   #count = 0;
   #nowMs = 0;
+  /** Sessions of which `reused` was told since then. */
+  readonly #reused = new Set<number>();
+  #reusedSinceMs = -Infinity;
 
   constructor(ring: EventRingWriter) {
     this.#ring = ring;
@@ -63,6 +71,14 @@ export class EventFeed implements LifecycleObserver {
 
   /** A token that a rotation had replaced was used. @param digest of the session as it is now. */
   reused(digest: Int32Array, at: number): void {
+    if (Math.abs(this.#nowMs - this.#reusedSinceMs) >= REUSED_MS) {
+      this.#reused.clear();
+      this.#reusedSinceMs = this.#nowMs;
+    }
+    // 53 bits of its digest.
+    const session = (digest[at]! >>> 0) * 2 ** 21 + (digest[at + 1]! >>> 11);
+    if (this.#reused.size === REUSED_SESSIONS_MAX || this.#reused.has(session)) return;
+    this.#reused.add(session);
     this.#add(REUSED, digest, at);
   }
 

@@ -11,6 +11,7 @@ const ID = 'a1'.repeat(12);
 const WATCH = 7;
 const ROW = 30;
 const TOKEN = tokenOnShard(0, 1);
+const MIB = 1_024 * 1_024;
 const SLOW = 'pushes are read too slowly';
 
 let harness: IoHarness;
@@ -360,6 +361,24 @@ describe('limits', () => {
     expect(events.length).toBeLessThan(8);
     expect(events).toEqual([...events.slice(1).map(() => 'set' as never), 'unwatched']);
     expect(unwatchedIn(await taken()).length).toBeGreaterThan(0);
+  });
+
+  test('watchers for whom a push would be copied to more than 32 MiB are cut loose', async () => {
+    start();
+    const sockets: FakeSocket[] = [];
+    for (let number = 0; number < 5; number += 1) sockets.push(await watcher());
+    const large = 'x'.repeat(10 * MIB);
+    await push(...set({ large }));
+    const kept = sockets.splice(0, 3);
+    for (const { replies } of kept) expect(replies[0]).toEqual([0, ...set({ large })]);
+    const reason = 'the change is too large for all who watch';
+    for (const { replies } of sockets) {
+      expect(replies).toEqual([[0, 'unwatched', { id: ID, reason }]]);
+    }
+    expect(harness.counter('watchersCutLoose')).toBe(2);
+    await push('cleared', { id: ID });
+    for (const { replies } of kept) expect(replies).toHaveLength(2);
+    for (const { replies } of sockets) expect(replies).toHaveLength(1);
   });
 
   test('the last slow one leaves, and its shard is told', async () => {

@@ -89,6 +89,32 @@ describe('the event feed of a shard', () => {
     ]);
   });
 
+  test('tells of replaced tokens once a second for each session, however often they are used', () => {
+    const shard = new ShardHarness();
+    const renewed = [KEY, OTHER].map((key, index) => {
+      shard.start(key);
+      const token = { ...sessionKey(3 + index), slot: key.slot };
+      rotate(shard, key, token);
+      return token;
+    });
+    const first = shard.events.next;
+    const use = (): void => {
+      for (let time = 0; time < 3; time += 1) {
+        for (const key of [KEY, OTHER]) expect(shard.statusOf('SH_COUNT', key)).toBe(110);
+      }
+    };
+    use();
+    shard.clock.advance(999);
+    use();
+    shard.clock.advance(1);
+    use();
+    const reused = [0, 1_000].flatMap((ms) =>
+      renewed.map((token) => ({ kind: 'reused', id: idOf(token), ms })),
+    );
+    expect(told(shard, first)).toEqual(reused);
+    expect(shard.counter('tokensReused')).toBe(18);
+  });
+
   test('tells of each session when all end, and of those evicted', () => {
     const shard = new ShardHarness();
     for (const number of [1, 2, 3]) shard.start(sessionKey(number));
