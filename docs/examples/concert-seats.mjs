@@ -5,11 +5,12 @@
 // The hall is one shared session. To sell is to read, to think and to write, and somebody else may
 // write in between: cas() writes only if nobody has, and whoever comes too late reads anew.
 import { connect, VersionMismatchError } from 'sojourn/client';
+import { noServer } from './support/no-server.mjs';
 
 const url = process.argv[2] ?? 'ws://127.0.0.1:1987';
 const [ROWS, SEATS] = [3, 4];
 
-const offices = await Promise.all([connect(url), connect(url)]);
+const offices = await Promise.all([connect(url), connect(url)]).catch(noServer);
 const halls = await Promise.all(
   offices.map((office) => office.openSession('hall', { create: true })),
 );

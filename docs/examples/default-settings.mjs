@@ -6,13 +6,14 @@
 // who know its name: its token follows from the name, so no program has to hand it to another. Two
 // clients stand here for two programs.
 import { connect, NameTakenError } from 'sojourn/client';
+import { noServer } from './support/no-server.mjs';
 
 const url = process.argv[2] ?? 'ws://127.0.0.1:1987';
 const NAME = 'default-settings';
 
 // The program that is installed first brings the defaults along. With `create`, opening is safe
 // for any number of programs at once: one of them starts the session, the others find it.
-const installer = await connect(url);
+const installer = await connect(url).catch(noServer);
 const defaults = await installer.openSession(NAME, {
   create: true,
   keys: { theme: 'light', language: 'en', volume: 7 },
@@ -20,7 +21,7 @@ const defaults = await installer.openSession(NAME, {
 console.log(`the defaults are ${defaults.isNew ? 'new' : 'there already'}`);
 
 // Another program opens them by name.
-const player = await connect(url);
+const player = await connect(url).catch(noServer);
 const shared = await player.openSession(NAME);
 console.log(`read by another client: ${JSON.stringify(await shared.getAll())}`);
 

@@ -8,11 +8,12 @@
 // where this example says two seconds.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, SessionNotFoundError } from 'sojourn/client';
+import { noServer } from './support/no-server.mjs';
 
 const url = process.argv[2] ?? 'ws://127.0.0.1:1987';
 const idleSeconds = Number(process.argv[3] ?? 2);
 
-const client = await connect(url);
+const client = await connect(url).catch(noServer);
 
 const session = await client.newSession({
   expiry: {

@@ -9,12 +9,13 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, SessionNotFoundError } from 'sojourn/client';
+import { noServer } from './support/no-server.mjs';
 
 const url = process.argv[2] ?? 'ws://127.0.0.1:1987';
 const LIFE_SECONDS = 2;
 const ATTEMPTS_MAX = 3;
 
-const client = await connect(url);
+const client = await connect(url).catch(noServer);
 
 /** Makes a code; gives the code, for the mail, and the token, for the page that will ask for it. */
 async function issue(account) {

@@ -6,9 +6,10 @@
 // session holds one key for each delivery in the car; the key goes when the pizza does. Neither
 // needs an expiry, because both have an end that somebody reports.
 import { connect, SessionNotFoundError } from 'sojourn/client';
+import { noServer } from './support/no-server.mjs';
 
 const url = process.argv[2] ?? 'ws://127.0.0.1:1987';
-const client = await connect(url);
+const client = await connect(url).catch(noServer);
 
 /** An order comes in: its session is its record until it is delivered. */
 function takeOrder(number, pizza, address) {

@@ -6,12 +6,13 @@
 // a session gains rights, its token is replaced, so that a copy taken before is worth nothing; if
 // anyone still uses the copy, it is known that there is one.
 import { connect, TokenReusedError } from 'sojourn/client';
+import { noServer } from './support/no-server.mjs';
 
 const url = process.argv[2] ?? 'ws://127.0.0.1:1987';
-const client = await connect(url);
+const client = await connect(url).catch(noServer);
 
 // Another program keeps guard. The feed begins at the call, and is read below.
-const guard = await connect(url);
+const guard = await connect(url).catch(noServer);
 const alarms = guard.events({ kinds: ['reused'] });
 await guard.ping();
 

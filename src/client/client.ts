@@ -31,15 +31,20 @@ const EVENTS_OPTIONS = ['from', 'kinds', 'maxBuffered'] as const;
 const TOKEN_FORM = 'a token is a text of 32 base64url characters';
 
 /** What a session starts with. */
-export type NewSessionOptions<Shape extends object> = Omit<BodyOf<'SH_NEW'>, 'keys'> & {
+export type NewSessionOptions<Shape extends object> = {
+  readonly [Name in keyof Omit<BodyOf<'SH_NEW'>, 'keys'>]: BodyOf<'SH_NEW'>[Name] | undefined;
+} & {
   /** Stored in the same step. */
-  readonly keys?: Stored<Shape>;
+  readonly keys?: Stored<Shape> | undefined;
 };
 
 /** Whether to start the session if there is none, and with what. */
-export type OpenSessionOptions<Shape extends object> = Omit<BodyOf<'SH_OPEN'>, 'name' | 'keys'> & {
+export type OpenSessionOptions<Shape extends object> = {
+  readonly [Name in keyof Omit<BodyOf<'SH_OPEN'>, 'name' | 'keys'>]:
+    BodyOf<'SH_OPEN'>[Name] | undefined;
+} & {
   /** Stored in the same step. */
-  readonly keys?: Stored<Shape>;
+  readonly keys?: Stored<Shape> | undefined;
 };
 
 const nothing = (): void => undefined;

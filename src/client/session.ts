@@ -32,7 +32,7 @@ export type SessionDescription = ResultOf<'SH_INFO'>;
 /** How session.rotate() rotates. */
 export interface RotateOptions {
   /** Seconds for which the old token still reaches the session. Default 0: not at all. */
-  readonly grace?: number;
+  readonly grace?: number | undefined;
 }
 
 /** What is known of a session when it is opened. */

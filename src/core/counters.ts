@@ -16,7 +16,8 @@ export const IO_COUNTERS = {
   repliesDropped: 'replies whose connection had gone',
   slowReadersClosed: 'connections closed over --max-unsent',
   pushesOut: 'pushes sent to watchers and event feeds',
-  watchersCutLoose: 'watchers dropped because they did not read their pushes, or a push was too large for all',
+  watchersCutLoose:
+    'watchers dropped because they did not read their pushes, or a push was too large for all',
   watchLimitHits: 'watches answered 203 over --max-watchers or --max-watches',
   eventGaps: 'event feeds told of events no longer kept',
   authFailures: 'SV_AUTH and upgrades with a wrong user or secret',

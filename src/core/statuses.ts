@@ -25,7 +25,7 @@ export const STATUSES = {
   MISSING_PARAMETER: { code: 26, class: 'caller', help: 'a required parameter is absent' },
   WRONG_TYPE: { code: 41, class: 'caller', help: 'a parameter has the wrong type' },
   WRONG_VALUE: { code: 42, class: 'caller', help: 'a parameter has a value or size out of range' },
-  NO_SUCH_SESSION: { code: 100, class: 'caller', help: 'no live session has this token' },
+  NO_SUCH_SESSION: { code: 100, class: 'caller', help: 'no live session has this token or id' },
   NO_SUCH_SHARED: { code: 102, class: 'caller', help: 'no shared session has this name' },
   NAME_TAKEN: { code: 103, class: 'caller', help: 'a shared session of this name exists already' },
   TOKEN_REUSED: { code: 110, class: 'caller', help: 'the token was replaced by a rotation' },

@@ -73,12 +73,12 @@ export class LifeRoutes {
       return;
     }
     const limit = this.#parts.ownerLimit;
-    if (limit?.isFull === true) {
+    const caller = { connection: connection.name, id: command.id, text };
+    const limited = limit?.noteFor(caller, space, command);
+    if (limited !== undefined && limit?.isFull === true) {
       this.#desk.hold(connection, command.id, text);
       return;
     }
-    const caller = { connection: connection.name, id: command.id, text };
-    const limited = limit?.noteFor(caller, space, command);
     if (route !== ROUTE_SET_OWNER) {
       this.#start(connection, space, command, text, limited);
       return;

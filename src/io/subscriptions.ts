@@ -41,6 +41,8 @@ export class Subscription {
   readonly kinds: number;
   /** Number of the next event to be looked at; negative before the first of this server. */
   next: number;
+  /** Whether a look at what is left is on its way. */
+  goesOn = false;
 
   constructor(connection: Connection, isText: boolean, kinds: number, next: number) {
     this.connection = connection;
@@ -183,10 +185,13 @@ export class Subscriptions {
       }
     }
     this.#send(subscription);
-    if (looks === EVENTS_PER_LOOK_MAX) setImmediate(() => this.#goOn(subscription));
+    if (looks < EVENTS_PER_LOOK_MAX || subscription.goesOn) return;
+    subscription.goesOn = true;
+    setImmediate(() => this.#goOn(subscription));
   }
 
   #goOn(subscription: Subscription): void {
+    subscription.goesOn = false;
     if (this.#all.has(subscription)) this.#deliver(subscription);
   }
 

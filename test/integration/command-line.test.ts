@@ -142,7 +142,7 @@ describe('sojourn call', () => {
     expect(run).toEqual({
       code: 1,
       stdout: '{"SH_COUNT_RSP":{"st":100}}\n',
-      stderr: 'sojourn: status 100: NO_SUCH_SESSION, no live session has this token\n',
+      stderr: 'sojourn: status 100: NO_SUCH_SESSION, no live session has this token or id\n',
     });
   });
 

@@ -46,8 +46,21 @@ describe('the stories', () => {
       'pizza-tracker', // see pizza-tracker.test.ts
       'shopping-basket.mjs',
       'signed-in-devices.mjs',
+      'support',
     ]);
   });
+
+  test.each(['shopping-basket', 'concert-seats', 'pizza-tracker/server'])(
+    '%s says in one line that there is no server',
+    async (name) => {
+      const program = join(EXAMPLES, `${name}.mjs`);
+      const ended = run(process.execPath, [program, 'ws://127.0.0.1:9'], { timeout: RUN_MS_MAX });
+      await expect(ended).rejects.toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/^cannot connect: .*ECONNREFUSED.*\nStart a server .*\n$/),
+      });
+    },
+  );
 
   test('music streaming: the playlist lives while it is used and is gone after', async () => {
     const lines = await linesOf('music-streaming', '1.5');
@@ -85,7 +98,7 @@ describe('the stories', () => {
       '1 left in the car',
       'delivered: Diavola to Mill Lane 7 (ordered, loaded, delivered)',
       '0 left in the car',
-      'order 17: no live session has this token',
+      'order 17: no live session has this token or id',
       "sessions left: 1, the driver's",
     ]);
   });

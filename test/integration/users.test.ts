@@ -103,6 +103,23 @@ test('the SDK says who it is', async () => {
   await client.close();
 });
 
+test('the SDK says so again after it has lost its connection, before all else', async () => {
+  const directory = join(folder, 'data');
+  const first = await start('--data-dir', directory, '--shards', '2');
+  const { port } = new URL(first.url);
+  const auth = { user: 'shop', secret: secretOf('shop') };
+  const client = await connect(first.url, { auth, reconnect: { initialMs: 20, maxMs: 100 } });
+  const session = await client.newSession({ keys: { step: 1 } });
+  expect(await first.stop()).toBe(0);
+  const early = session.get('step');
+  await start('--data-dir', directory, '--shards', '2', '--port', port);
+  expect(await early).toBe(1);
+  await session.set({ step: 2 });
+  expect(await session.get('step')).toBe(2);
+  await expect(client.stats()).rejects.toMatchObject({ status: 201 });
+  await client.close();
+});
+
 describe('sojourn', () => {
   test('user makes what serve --users reads, and call uses it', async () => {
     const made = await runCommandLine(['user', 'me', '--rights', 'sessions,admin'], {}, 'a b\n');

@@ -17,6 +17,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { connect } from 'sojourn/client';
+import { noServer } from '../support/no-server.mjs';
 import { deliver, takeOrder } from './kitchen.mjs';
 
 const { values, positionals } = parseArgs({
@@ -28,7 +29,7 @@ const { values, positionals } = parseArgs({
 });
 const speed = Number(values.speed);
 const url = positionals[0] ?? (await startSojourn());
-const client = await connect(url);
+const client = await connect(url).catch(noServer);
 
 // The SDK is a handful of modules. The page's import map says where they are, and that on the
 // WebSocket of browsers is to be used; a bundler finds the same in package.json by itself.

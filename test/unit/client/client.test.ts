@@ -35,6 +35,17 @@ async function exchange<Result>(
 
 const START = { tkn: TOKEN_BYTES, id: 'ab12' };
 
+describe('a member of options that is undefined', () => {
+  test.each<[string, (client: Client) => Promise<unknown>, unknown]>([
+    ['newSession', (client) => client.newSession({ owner: undefined, keys: undefined }), null],
+    ['openSession', (client) => client.openSession('n', { create: undefined }), { name: 'n' }],
+    ['rotate', (client) => client.session(TOKEN).rotate({ grace: undefined }), null],
+  ])('is absent: %s', async (_, call, body) => {
+    const { sent } = await exchange(call, { ...START, created: true });
+    expect(sent.body).toEqual(body);
+  });
+});
+
 describe('connect', () => {
   test.each(['', 'localhost', 'http://localhost:1987', 7 as unknown as string])(
     'refuses the URL %s',

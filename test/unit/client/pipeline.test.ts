@@ -149,7 +149,7 @@ describe('Pipeline, replies', () => {
     network.socket.replies([1, 100, { m: 'gone since noon' }], [2, 100]);
     await expect(gets[0]).rejects.toThrow('gone since noon');
     await expect(gets[1]).rejects.toThrow(SessionNotFoundError);
-    await expect(gets[1]).rejects.toThrow('no live session has this token');
+    await expect(gets[1]).rejects.toThrow('no live session has this token or id');
   });
 
   test('ignores pushes and replies to ids that it does not wait for', async () => {

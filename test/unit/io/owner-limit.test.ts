@@ -14,6 +14,7 @@ import { type FakeSocket, type IoHarness, startIo, tokenOnShard } from '../../su
 import { replyBytes, type TakenRequest } from '../../support/ring-shard.js';
 
 const [NEW, OPEN, SET_OWNER, LIST, END_ID] = [1, 2, 11, 12, 13];
+const MIB = 1_024 * 1_024;
 const BODY = { owner: 'ann' };
 
 const harnesses: IoHarness[] = [];
@@ -78,6 +79,27 @@ describe('OwnerLimit', () => {
     io.shards[1]!.answer(request!, { status: 100 });
     expect(await taken(io)).toEqual([[], []]);
     expect(socket.replies).toEqual([[1, 100, null]]);
+  });
+
+  test('that holds as much as it may refuses what names an owner with 203, and nothing else', async () => {
+    const io = start({ maxPayload: 32 * MIB });
+    const socket = io.connect();
+    // The first takes the lock, the others wait for it.
+    for (let id = 1; id <= 4; id += 1) {
+      const keys = { large: 'x'.repeat(25 * MIB) };
+      socket.send([NEW, id, null, { ...BODY, keys }]);
+      for (const [shard, requests] of (await taken(io)).entries()) {
+        for (const request of requests) {
+          if (request.op === NEW) io.shards[shard]!.answer(request, { status: 206 });
+        }
+      }
+    }
+    await taken(io);
+    const other = io.connect();
+    other.send([NEW, 7, null, BODY], [NEW, 8, null, null], [OPEN, 9, null, { name: 'n' }]);
+    const ids = (await taken(io)).flat().map(({ id }) => id);
+    expect(other.replies).toEqual([[7, 203, null]]);
+    expect(ids.sort()).toEqual([8, 9]);
   });
 
   test('counts on all shards and asks again, then grants', async () => {

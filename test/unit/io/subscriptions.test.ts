@@ -128,6 +128,16 @@ describe('SV_EVENTS', () => {
     }
   });
 
+  test('goes on once a turn, however often it was looked at before', async () => {
+    const socket = start({ maxEvents: 16_384 });
+    socket.send([SV_EVENTS, 1, null, null]);
+    happen(...Array<number>(10_000).fill(CREATED));
+    for (let looks = 0; looks < 4; looks += 1) look();
+    expect(socket.replies).toHaveLength(1 + 4 * 1_024);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(socket.replies).toHaveLength(1 + 5 * 1_024);
+  });
+
   test.each([
     [{ from: -1 }, 41],
     [{ from: 1.5 }, 41],
