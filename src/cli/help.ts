@@ -118,10 +118,10 @@ Exit code: 0 done, 2 bad usage.
 
 export const REFERENCE_HELP = `Prints a page of the documentation that is made from the code.
 
-Usage: sojourn reference commands|configuration
+Usage: sojourn reference commands|configuration|counters
        sojourn reference --write DIRECTORY
 
-  --write DIRECTORY   write both pages there: COMMANDS.md, CONFIGURATION.md
+  --write DIRECTORY   write all there: COMMANDS.md, CONFIGURATION.md, COUNTERS.md
 `;
 
 export function serveHelp(): string {

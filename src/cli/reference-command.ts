@@ -3,11 +3,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT_OK, OperationError, UsageError } from './exit.js';
 import { REFERENCE_HELP } from './help.js';
-import { commandsPage, configurationPage } from './reference.js';
+import { commandsPage, configurationPage, countersPage } from './reference.js';
 
 const PAGES: Readonly<Record<string, { readonly file: string; readonly render: () => string }>> = {
   commands: { file: 'COMMANDS.md', render: commandsPage },
   configuration: { file: 'CONFIGURATION.md', render: configurationPage },
+  counters: { file: 'COUNTERS.md', render: countersPage },
 };
 
 export function reference(args: readonly string[]): number {
@@ -22,7 +23,9 @@ export function reference(args: readonly string[]): number {
   }
   const page = what !== undefined && Object.hasOwn(PAGES, what) ? PAGES[what] : undefined;
   if (page === undefined || args.length !== 1) {
-    throw new UsageError('reference: expected commands, configuration or --write DIRECTORY');
+    throw new UsageError(
+      `reference: expected ${Object.keys(PAGES).join(', ')} or --write DIRECTORY`,
+    );
   }
   process.stdout.write(page.render());
   return EXIT_OK;

@@ -1,10 +1,11 @@
 /**
  * Renders the pages of the documentation that are made from the code: docs/COMMANDS.md from the
- * catalogue and the statuses, docs/CONFIGURATION.md from the table of options. A test fails when
- * the pages in the tree are not what this file renders.
+ * catalogue and the statuses, docs/CONFIGURATION.md from the table of options, docs/COUNTERS.md from
+ * those of the counters. A test fails when the pages in the tree are not what this file renders.
  */
 import { environmentNameOf, flagOf, OPTION_NAMES, specOf } from '../config/options.js';
 import { valueText } from '../config/values.js';
+import { IO_COUNTERS, SHARD_COUNTERS } from '../core/counters.js';
 import { STATUSES } from '../core/statuses.js';
 import { CATALOGUE, KV_OFFSET } from '../protocol/catalogue.js';
 import type { CommandSpec } from '../protocol/command-rows.js';
@@ -217,6 +218,30 @@ An example of a file:
 \`\`\`json
 { "host": "0.0.0.0", "shards": 3, "maxMemory": "4GiB", "evict": "soonest" }
 \`\`\`
+`;
+}
+
+export function countersPage(): string {
+  const tableOf = (counters: Readonly<Record<string, string>>): string =>
+    table(
+      ['counter', 'what it counts'],
+      Object.entries(counters).map(([name, text]) => [code(name), text]),
+    );
+  return `# Counters
+
+${MADE}
+
+What \`SV_STATS\` answers, of each thread since its start: \`io\` has a map for each I/O thread,
+\`shards\` one for each shard. [OPERATING](OPERATING.md#watchers-events-and-figures) says what to
+look at.
+
+## I/O threads
+
+${tableOf(IO_COUNTERS)}
+
+## Shards
+
+${tableOf(SHARD_COUNTERS)}
 `;
 }
 

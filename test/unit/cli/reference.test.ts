@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { commandsPage, configurationPage } from '../../../src/cli/reference.js';
+import { commandsPage, configurationPage, countersPage } from '../../../src/cli/reference.js';
 import { environmentNameOf, flagOf, OPTION_NAMES } from '../../../src/config/options.js';
 import { STATUSES } from '../../../src/core/statuses.js';
 import { COMMAND_ENTRIES } from '../../../src/protocol/catalogue.js';
@@ -13,6 +13,7 @@ describe('reference pages', () => {
   test.each([
     ['COMMANDS.md', commandsPage],
     ['CONFIGURATION.md', configurationPage],
+    ['COUNTERS.md', countersPage],
   ])('docs/%s is what the code says; npm run docs brings it up to date', (file, render) => {
     expect(pageOf(file)).toBe(render());
   });
@@ -20,6 +21,7 @@ describe('reference pages', () => {
   test.each([
     ['commands', commandsPage()],
     ['configuration', configurationPage()],
+    ['counters', countersPage()],
   ])('the page of %s has one title and tables of even rows', (_, page) => {
     expect(page.split('\n').filter((line) => line.startsWith('# '))).toHaveLength(1);
     let columns = 0;
