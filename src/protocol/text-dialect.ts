@@ -166,7 +166,8 @@ function nameEchoOf(value: JsonValue | undefined): string | undefined {
 }
 
 function tokenEchoOf(value: JsonValue | undefined): string | undefined {
-  if (typeof value === 'string') return JSON.stringify(value);
+  // Text that can be no token has the wrong type, as it has where tokens are integers.
+  if (typeof value === 'string') return tokenFromText(value) && JSON.stringify(value);
   if (typeof value !== 'number' && typeof value !== 'bigint') return undefined;
   return isUint64(value) ? String(value) : undefined;
 }

@@ -78,6 +78,8 @@ export const SH_END: Table = {
     < {"SH_END_RSP":{"st":100}}
     > {"SH_END":{"tkn":-1}}
     < {"SH_END_RSP":{"st":100}}
+    > {"SH_END":{"tkn":"1"}}
+    < {"SH_END_RSP":{"st":100}}
     > {"SH_END":{"tkn":1.5}}
     < {"SH_END_RSP":{"st":100}}
     > {"SH_END":{"tkn":{}}}
@@ -166,6 +168,8 @@ export const SH_INFO: Table = {
   `,
   mistyped: String.raw`
     > {"SH_INFO":{"tkn":-1}}
+    < {"SH_INFO_RSP":{"st":100}}
+    > {"SH_INFO":{"tkn":"1"}}
     < {"SH_INFO_RSP":{"st":100}}
     > {"SH_INFO":{"tkn":[]}}
     < {"SH_INFO_RSP":{"st":100}}
