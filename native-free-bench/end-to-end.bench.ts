@@ -1,198 +1,109 @@
 /**
  * Commands per second from socket to socket: Sojourn, the bare echo of the same transport (the
- * ceiling) and Redis, under one generator, their rounds interleaved in one run.
+ * ceiling), Redis and memcached, under one generator, their rounds interleaved in one run.
  *
  * Every session has three values of 32 bytes; each command names one key of one session drawn at
- * random. Connections are divided among the generators, and sessions likewise.
+ * random. memcached has no keys within a value: it reads and writes the whole session.
  */
 import type { Bench, Output } from './bench.js';
-import { ratioTo, reportOf, threadCosts, type Case, type Results } from './end-to-end-report.js';
-import type { TargetKind } from './generator-messages.js';
-import { GeneratorProcess } from './generator-process.js';
-import type { LoadShape } from './load.js';
+import {
+  chartOf,
+  cpuGoalOf,
+  ratioTo,
+  tableRowsOf,
+  threadCosts,
+  TITLES,
+  type Case,
+  type Results,
+} from './end-to-end-report.js';
+import { Fleet, refuseFailures } from './fleet.js';
+import { SHAPES } from './load.js';
 import type { BenchOptions } from './options.js';
-import type { RunningServer } from './processes.js';
 import type { Operation } from './protocol.js';
-import { roundFrom, type Round } from './round.js';
-import { redisVersion, startTarget } from './servers.js';
-import { summaryOf } from './statistics.js';
+import { installedTargets, peerVersions, startTarget } from './servers.js';
+import { medianLatency } from './latency.js';
+import { median, summaryOf } from './statistics.js';
 
 const SESSIONS = 100_000;
 const OPERATIONS: readonly Operation[] = ['get', 'set'];
-const SHAPES: readonly LoadShape[] = [
-  { name: '1 in flight', messagesInFlight: 1, commandsPerMessage: 1 },
-  { name: '16 in flight', messagesInFlight: 16, commandsPerMessage: 1 },
-  { name: '16 per frame', messagesInFlight: 1, commandsPerMessage: 16 },
-  { name: '64 per frame', messagesInFlight: 1, commandsPerMessage: 64 },
-];
 
-/** Part of a measurement that runs before it unmeasured. */
-const WARM_PART = 0.25;
+/** Commands per second, over those of Redis, by load. */
+export const RATIO_GOALS: Readonly<Record<Operation, readonly number[]>> = {
+  get: [0.95, 1.1, 1.5, 2],
+  set: [0.9, 1, 1.4, 1.8],
+};
 
 export const endToEnd: Bench = {
   name: 'end-to-end',
-  summary: 'commands per second over sockets, beside the bare echo and Redis',
+  summary: 'commands per second over sockets, beside the bare echo, Redis and memcached',
 
   async run(options, output) {
-    const installed = redisVersion();
-    const targets = options.targets.filter((kind) => kind !== 'redis' || installed !== undefined);
-    if (targets.length < options.targets.length) {
-      output.text('redis-server is not installed: its column is left out.');
-    }
+    const targets = installedTargets(options.targets, output);
+    const { rounds, seconds, serverFlags } = options;
     const sessions = options.sessions === 0 ? SESSIONS : options.sessions;
-    const bench = new EndToEnd({ ...options, targets, sessions }, output);
-    await bench.prepare();
-    const results: Results = {
-      targets,
-      shapes: SHAPES,
-      cases: await bench.measure(),
-      redisVersion: installed,
-    };
-    await bench.verify();
+    const fleet = new Fleet({ ...options, sessions }, output);
+    await fleet.prepare(
+      targets.map((kind) => ({ name: kind, kind, start: () => startTarget(kind, serverFlags) })),
+    );
+    const groups = SHAPES.flatMap((shape) =>
+      OPERATIONS.map((operation) =>
+        targets.map((name): Case => ({ name, operation, shape, rounds: [] })),
+      ),
+    );
+    await fleet.measure(groups, { rounds, seconds });
+    await fleet.verify();
+    const cases = groups.flat();
+    const results: Results = { targets, shapes: SHAPES, cases, versions: peerVersions() };
     output.heading(
       'end-to-end',
       `${options.connections} connections, ${sessions} sessions of three 32-byte values, ` +
-        `${options.generators} generator(s), ${options.rounds} rounds of ${options.seconds} s` +
-        (options.serverFlags.length > 0 ? `, server flags ${options.serverFlags.join(' ')}` : ''),
+        `${options.generators} generator(s), ${rounds} rounds of ${seconds} s` +
+        (serverFlags.length > 0 ? `, server flags ${serverFlags.join(' ')}` : ''),
     );
-    for (const operation of OPERATIONS) output.text(`${reportOf(results, operation)}\n`);
-    for (const one of results.cases) writeResult(results, one, options, output);
-    refuseFailures(results);
+    for (const operation of OPERATIONS) {
+      output.table('end-to-end', {
+        title: TITLES[operation],
+        rows: tableRowsOf(results, operation),
+      });
+      const chart = chartOf(results, operation);
+      if (chart !== undefined) output.chart('end-to-end', chart);
+    }
+    for (const operation of OPERATIONS) writeGoals(results, operation, output);
+    for (const one of cases) writeResult(results, one, { ...options, sessions }, output);
+    refuseFailures(cases);
   },
 };
 
-class EndToEnd {
-  readonly #options: BenchOptions;
-  readonly #output: Output;
-  readonly #servers = new Map<TargetKind, RunningServer>();
-  readonly #generators: readonly GeneratorProcess[];
-
-  constructor(options: BenchOptions, output: Output) {
-    this.#options = options;
-    this.#output = output;
-    this.#generators = Array.from({ length: options.generators }, () => new GeneratorProcess());
+function writeGoals(results: Results, operation: Operation, output: Output): void {
+  for (const [at, shape] of results.shapes.entries()) {
+    output.goal('end-to-end', {
+      what: `${operation.toUpperCase()} over Redis, ${shape.name}`,
+      value: ratioTo(results, 'redis', operation, shape),
+      atLeast: RATIO_GOALS[operation][at]!,
+    });
   }
-
-  /** Starts the servers, the sessions in them and the connections to them. */
-  async prepare(): Promise<void> {
-    const { targets, serverFlags, connections, sessions, generators } = this.#options;
-    for (const target of targets) {
-      const server = await startTarget(target, serverFlags);
-      this.#servers.set(target, server);
-      const startedMs = performance.now();
-      await this.#each((generator, index) =>
-        generator.order({
-          type: 'prepare',
-          name: target,
-          target,
-          port: server.port,
-          connections: shareOf(connections, generators, index),
-          sessions: shareOf(sessions, generators, index),
-        }),
-      );
-      const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
-      this.#output.progress(`${target}: prepared in ${seconds} s`);
-    }
-  }
-
-  async measure(): Promise<Case[]> {
-    const { targets, rounds, seconds } = this.#options;
-    const cases = SHAPES.flatMap((shape) =>
-      OPERATIONS.flatMap((operation) =>
-        targets.map((target): Case => ({ target, operation, shape, rounds: [] })),
-      ),
-    );
-    this.#output.progress('warming up');
-    for (const one of cases) await this.#round(one, seconds / 2);
-    for (let round = 0; round < rounds; round += 1) {
-      this.#output.progress(`round ${round + 1} of ${rounds}`);
-      for (let at = 0; at < cases.length; at += targets.length) {
-        // Who goes first changes from round to round.
-        for (let turn = 0; turn < targets.length; turn += 1) {
-          const one = cases[at + ((turn + round) % targets.length)]!;
-          one.rounds.push(await this.#round(one, seconds));
-        }
-      }
-    }
-    return cases;
-  }
-
-  /** Throws if any server answers wrongly. */
-  async verify(): Promise<void> {
-    for (const target of this.#options.targets) {
-      if (target === 'echo') continue;
-      const reports = await this.#each((generator) =>
-        generator.order({ type: 'verify', name: target }),
-      );
-      const problems = reports.flatMap((report) => report.problems);
-      if (problems.length > 0)
-        throw new Error(`${target} answers wrongly:\n${problems.join('\n')}`);
-      const checked = reports.reduce((sum, report) => sum + report.checked, 0);
-      this.#output.progress(
-        `${target}: ${checked} sessions read, written and read again: all right`,
-      );
-    }
-  }
-
-  async #round({ target, operation, shape }: Case, seconds: number): Promise<Round> {
-    const pid = this.#servers.get(target)?.pid;
-    const reports = await this.#each((generator, index) =>
-      generator.order({
-        type: 'run',
-        name: target,
-        operation,
-        shape,
-        warmSeconds: seconds * WARM_PART,
-        seconds,
-        pid: index === 0 ? pid : undefined,
-      }),
-    );
-    return roundFrom(reports);
-  }
-
-  #each<T>(
-    orderOne: (generator: GeneratorProcess, index: number) => Promise<T>,
-  ): Promise<readonly T[]> {
-    return Promise.all(this.#generators.map(orderOne));
-  }
-}
-
-/** Part number `index` of `total` things divided as evenly as they go; at least 1. */
-export function shareOf(total: number, parts: number, index: number): number {
-  return Math.max(1, Math.floor(total / parts) + (index < total % parts ? 1 : 0));
+  output.goal('end-to-end', cpuGoalOf(results, operation));
 }
 
 function writeResult(results: Results, one: Case, options: BenchOptions, output: Output): void {
-  const { target, operation, shape, rounds } = one;
-  const numbersOf = (field: 'p50Us' | 'p99Us' | 'serverUsPerCommand'): number =>
-    summaryOf(rounds.map((round) => round[field])).median;
+  const { name, operation, shape, rounds } = one;
   output.result('end-to-end', {
-    target,
+    target: name,
     operation,
     load: shape.name,
     commandsPerSecond: summaryOf(rounds.map((round) => round.perSecond)),
     perRound: rounds.map((round) => Math.round(round.perSecond)),
-    p50Us: numbersOf('p50Us'),
-    p99Us: numbersOf('p99Us'),
-    cpuUsPerCommand: numbersOf('serverUsPerCommand'),
+    latencyUs: medianLatency(rounds.map((round) => round.latencyUs)),
+    cpuUsPerCommand: median(rounds.map((round) => round.serverUsPerCommand)),
     cpuUsPerCommandByThread: Object.fromEntries(threadCosts(one)),
-    ...(target === 'sojourn' && {
+    generatorUsPerCommand: median(rounds.map((round) => round.generatorUsPerCommand)),
+    ...(name === 'sojourn' && {
       ratioToRedis: ratioTo(results, 'redis', operation, shape),
       ratioToCeiling: ratioTo(results, 'echo', operation, shape),
     }),
     connections: options.connections,
-    sessions: options.sessions === 0 ? SESSIONS : options.sessions,
+    sessions: options.sessions,
     generators: options.generators,
     serverFlags: options.serverFlags,
   });
-}
-
-function refuseFailures(results: Results): void {
-  const failed = results.cases.filter((one) => one.rounds.some((round) => round.failures > 0));
-  if (failed.length === 0) return;
-  const lines = failed.map(({ target, operation, shape, rounds }) => {
-    const failures = rounds.reduce((sum, round) => sum + round.failures, 0);
-    return `${target}, ${operation}, ${shape.name}: ${failures} failing replies`;
-  });
-  throw new Error(`the figures do not count, because commands failed:\n${lines.join('\n')}`);
 }

@@ -9,11 +9,16 @@ import type { Bench } from './bench.js';
 import { LocalShard } from './local-shard.js';
 import { bodyOf, ID_OFFSET, nativeProtocol } from './native-protocol.js';
 import { KEY_COUNT, TOKEN_BYTES } from './protocol.js';
-import { summaryOf } from './statistics.js';
-import { compact, percent, tableOf } from './table.js';
+import { median, summaryOf } from './statistics.js';
+import { compact, percent } from './table.js';
 
 const SESSIONS = 1_000_000;
 const SESSION_SECONDS = 3_600;
+/** What is asked for, by number of sessions. */
+const GETS_PER_SECOND_MIN: ReadonlyMap<number, number> = new Map([
+  [100_000, 3_000_000],
+  [4_000_000, 1_500_000],
+]);
 const COMMANDS_PER_TURN = 64;
 /** A power of two. */
 const DRAWS = 1 << 20;
@@ -63,14 +68,22 @@ export const engine: Bench = {
       output.result('engine', { sessions, case: name, commandsPerSecond: rate });
       return [name, compact(rate.median), percent(rate.spread), nanoseconds(rate.median)];
     });
-    output.text(
-      tableOf([
+    output.table('engine', {
+      rows: [
         ['', 'commands/s', 'spread', 'ns per command'],
         ['SH_NEW, once', compact(startedPerSecond), '', nanoseconds(startedPerSecond)],
         ...rows,
-      ]),
-    );
-    output.text(`\n${bytesPerSession.toFixed(1)} bytes per session, as --max-memory counts them`);
+      ],
+      note: `${bytesPerSession.toFixed(1)} bytes per session, as --max-memory counts them.`,
+    });
+    const getsPerSecond = GETS_PER_SECOND_MIN.get(sessions);
+    if (getsPerSecond !== undefined) {
+      output.goal('engine', {
+        what: `SH_GET per second of one shard alone, ${compact(sessions)} sessions`,
+        value: Math.round(median(rates[0]!)),
+        atLeast: getsPerSecond,
+      });
+    }
     return Promise.resolve();
   },
 };

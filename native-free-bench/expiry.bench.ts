@@ -10,11 +10,12 @@ import { randomFillSync } from 'node:crypto';
 import type { Bench, Output } from './bench.js';
 import { Caller } from './caller.js';
 import { fill } from './fill.js';
+import { LATENCY_NAMES, latencyCells, latencyFrom } from './latency.js';
 import { delay, Load, type WindowResult } from './load.js';
 import type { BenchOptions } from './options.js';
 import { TOKEN_BYTES, type Protocol } from './protocol.js';
 import { protocolOf, sessionServers, startTarget, type SessionServer } from './servers.js';
-import { compact, tableOf } from './table.js';
+import { compact } from './table.js';
 import { buildTape } from './tape.js';
 
 const SESSIONS = 1_000_000;
@@ -53,40 +54,31 @@ export const expiry: Bench = {
       'expiry',
       `${sessions} sessions due within one second, ${CONNECTIONS} connections`,
     );
-    output.text(
-      tableOf([
-        ['latency of reads, µs', 'p50', 'p99', 'p99.9', 'max', 'reads/s', 'all gone after'],
+    output.table('expiry', {
+      rows: [
+        ['latency of reads, µs', ...LATENCY_NAMES, 'reads/s', 'all gone after'],
         ...results.flatMap(({ target, calm, during, goneMs }) => [
-          [`${target}, calm`, ...figuresOf(calm)],
+          [`${target}, calm`, ...figuresOf(calm), ''],
           [`${target}, expiring`, ...figuresOf(during), `${goneMs.toFixed(0)} ms`],
         ]),
-      ]),
-    );
+      ],
+    });
     for (const { target, calm, during, goneMs } of results) {
       output.result('expiry', {
         target,
         sessions,
         goneMs,
-        calmUs: latencyOf(calm),
-        expiringUs: latencyOf(during),
+        calmUs: latencyFrom(calm.latencyUs),
+        expiringUs: latencyFrom(during.latencyUs),
         serverFlags: options.serverFlags,
       });
     }
   },
 };
 
-function latencyOf({ latencyUs }: WindowResult): Readonly<Record<string, number>> {
-  return {
-    p50: latencyUs.getValueAtPercentile(50),
-    p99: latencyUs.getValueAtPercentile(99),
-    p999: latencyUs.getValueAtPercentile(99.9),
-    max: latencyUs.maxValue,
-  };
-}
-
 function figuresOf(window: WindowResult): string[] {
-  const latencies = Object.values(latencyOf(window)).map((us) => us.toFixed(0));
-  return [...latencies, compact(window.commands / window.seconds)];
+  const latency = latencyFrom(window.latencyUs);
+  return [...latencyCells(latency), compact(window.commands / window.seconds)];
 }
 
 async function expire(

@@ -3,7 +3,7 @@ import type { LoadShape } from './load.js';
 import type { Operation } from './protocol.js';
 import type { ThreadTime } from './thread-times.js';
 
-export const TARGET_KINDS = ['sojourn', 'echo', 'redis'] as const;
+export const TARGET_KINDS = ['sojourn', 'echo', 'redis', 'memcached'] as const;
 export type TargetKind = (typeof TARGET_KINDS)[number];
 
 export type GeneratorOrder =
@@ -26,6 +26,15 @@ export type GeneratorOrder =
       /** See WindowOptions. */
       readonly pid: number | undefined;
     }
+  | {
+      /** An open loop. */
+      readonly type: 'pace';
+      readonly name: string;
+      readonly operations: readonly Operation[];
+      readonly perSecond: number;
+      readonly warmSeconds: number;
+      readonly seconds: number;
+    }
   | { readonly type: 'verify'; readonly name: string };
 
 /** A WindowResult that can cross to another process: its histogram as base64. */
@@ -39,9 +48,19 @@ export interface RunReport {
   readonly latencyUs: string;
 }
 
+/** Both histograms as base64. */
+export interface PaceReport {
+  readonly type: 'paced';
+  readonly commands: number;
+  readonly seconds: number;
+  readonly latencyUs: string;
+  readonly latenessUs: string;
+}
+
 export type GeneratorReport =
   | { readonly type: 'prepared' }
   | RunReport
+  | PaceReport
   /** One line per wrong answer, at most a few. */
   | { readonly type: 'verified'; readonly checked: number; readonly problems: readonly string[] }
   | { readonly type: 'failed'; readonly reason: string };

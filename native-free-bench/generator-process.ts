@@ -11,6 +11,7 @@ type Report<Type extends GeneratorReport['type']> = Extract<
 interface ReportTypes {
   prepare: 'prepared';
   run: 'ran';
+  pace: 'paced';
   verify: 'verified';
 }
 

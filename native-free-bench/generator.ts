@@ -4,7 +4,8 @@ import { encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import { Caller } from './caller.js';
 import { fill } from './fill.js';
 import type { GeneratorOrder, GeneratorReport } from './generator-messages.js';
-import { Load } from './load.js';
+import { delay, Load } from './load.js';
+import { PacedLoad } from './paced-load.js';
 import { KEY_COUNT, TOKEN_BYTES, valueText, type Operation, type Protocol } from './protocol.js';
 import { protocolOf } from './servers.js';
 import { buildTape, type Tape } from './tape.js';
@@ -21,7 +22,9 @@ class Target {
   readonly #protocol: Protocol;
   readonly #tokens: Buffer;
   readonly #load: Load;
+  readonly #connections: number;
   readonly #tapes = new Map<string, Tape>();
+  readonly #pacedLoads = new Map<string, PacedLoad>();
 
   static async prepare(order: Order<'prepare'>): Promise<Target> {
     const protocol = protocolOf(order.target);
@@ -32,20 +35,40 @@ class Target {
       await fill({ port, protocol, sessions, tokens, secondsOf: () => SESSION_SECONDS });
     }
     const load = await Load.open(port, protocol, order.connections);
-    return new Target({ port, protocol, tokens, load });
+    return new Target(order, protocol, tokens, load);
   }
 
-  constructor(parts: { port: number; protocol: Protocol; tokens: Buffer; load: Load }) {
-    this.#port = parts.port;
-    this.#protocol = parts.protocol;
-    this.#tokens = parts.tokens;
-    this.#load = parts.load;
+  constructor(
+    { port, connections }: Order<'prepare'>,
+    protocol: Protocol,
+    tokens: Buffer,
+    load: Load,
+  ) {
+    this.#port = port;
+    this.#connections = connections;
+    this.#protocol = protocol;
+    this.#tokens = tokens;
+    this.#load = load;
   }
 
   async run(order: Order<'run'>): Promise<GeneratorReport> {
     const tape = this.#tapeOf(order.operation, order.shape.commandsPerMessage);
     const result = await this.#load.run(order.shape, tape, order);
     return { type: 'ran', ...result, latencyUs: encodeIntoCompressedBase64(result.latencyUs) };
+  }
+
+  async pace(order: Order<'pace'>): Promise<GeneratorReport> {
+    const load = await this.#pacedLoadOf(order.operations);
+    const { perSecond, warmSeconds, seconds } = order;
+    const until = delay((warmSeconds + seconds) * 1_000);
+    const result = await load.run({ perSecond, warmSeconds, until });
+    return {
+      type: 'paced',
+      commands: result.commands,
+      seconds: result.seconds,
+      latencyUs: encodeIntoCompressedBase64(result.latencyUs),
+      latenessUs: encodeIntoCompressedBase64(result.latenessUs),
+    };
   }
 
   /** Reads, writes and reads again some sessions, and compares what comes back. */
@@ -58,9 +81,9 @@ class Target {
       const token = this.#tokens.subarray(index * TOKEN_BYTES, (index + 1) * TOKEN_BYTES);
       const key = 1 + (count % KEY_COUNT);
       const get = this.#protocol.get(token, index, key);
-      const before = this.#protocol.valueFrom(await caller.call(get));
+      const before = this.#protocol.valueFrom(await caller.call(get), key);
       await caller.call(this.#protocol.set(token, index, key));
-      const after = this.#protocol.valueFrom(await caller.call(get));
+      const after = this.#protocol.valueFrom(await caller.call(get), key);
       const isBeforeRight =
         before === valueText(index, key, 0) || before === valueText(index, key, 1);
       if (isBeforeRight && after === valueText(index, key, 1)) continue;
@@ -72,6 +95,23 @@ class Target {
       checked: SESSIONS_CHECKED,
       problems: problems.slice(0, PROBLEMS_MAX),
     };
+  }
+
+  /** On connections of its own. */
+  async #pacedLoadOf(operations: readonly Operation[]): Promise<PacedLoad> {
+    const name = operations.join();
+    let load = this.#pacedLoads.get(name);
+    if (load === undefined) {
+      load = await PacedLoad.open({
+        port: this.#port,
+        protocol: this.#protocol,
+        tokens: this.#tokens,
+        connections: this.#connections,
+        operations,
+      });
+      this.#pacedLoads.set(name, load);
+    }
+    return load;
   }
 
   #tapeOf(operation: Operation, perMessage: number): Tape {
@@ -94,7 +134,14 @@ async function execute(order: GeneratorOrder): Promise<GeneratorReport> {
   }
   const target = targets.get(order.name);
   if (target === undefined) throw new Error(`${order.name} is not prepared`);
-  return order.type === 'run' ? target.run(order) : target.verify();
+  switch (order.type) {
+    case 'run':
+      return target.run(order);
+    case 'pace':
+      return target.pace(order);
+    case 'verify':
+      return target.verify();
+  }
 }
 
 process.on('message', (order: GeneratorOrder) => {

@@ -31,7 +31,7 @@ import type { Bench } from './bench.js';
 import { nativeProtocol } from './native-protocol.js';
 import { TOKEN_BYTES } from './protocol.js';
 import { summaryOf } from './statistics.js';
-import { percent, tableOf } from './table.js';
+import { percent } from './table.js';
 
 const RING_BYTES = 1024 * 1024;
 const CONNECTIONS = 50;
@@ -79,7 +79,9 @@ export const ioPath: Bench = {
         percent(outwardNs.spread),
       ];
     });
-    output.text(tableOf([['', 'frame to ring', 'spread', 'ring to message', 'spread'], ...rows]));
+    output.table('io-path', {
+      rows: [['', 'frame to ring', 'spread', 'ring to message', 'spread'], ...rows],
+    });
     return Promise.resolve();
   },
 };

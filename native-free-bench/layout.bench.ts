@@ -9,7 +9,7 @@
  */
 import type { Bench } from './bench.js';
 import { summaryOf } from './statistics.js';
-import { compact, percent, tableOf } from './table.js';
+import { compact, percent } from './table.js';
 
 const SESSIONS = 4_000_000;
 const ROW_WORDS = 16;
@@ -45,7 +45,9 @@ export const layout: Bench = {
       const ns = (1e9 / rate.median).toFixed(0);
       return [name, compact(rate.median), percent(rate.spread), ns, bytesPerSession.toFixed(1)];
     });
-    output.text(tableOf([['layout', 'look-ups/s', 'spread', 'ns each', 'bytes/session'], ...rows]));
+    output.table('layout', {
+      rows: [['layout', 'look-ups/s', 'spread', 'ns each', 'bytes/session'], ...rows],
+    });
   },
 };
 

@@ -2,8 +2,9 @@
  * The closed loop. Each connection keeps a fixed number of messages in flight: what is answered is
  * sent again at once, and what one read answers leaves in one write.
  */
-import { build, type Histogram } from 'hdr-histogram-js';
+import type { Histogram } from 'hdr-histogram-js';
 import { Connection } from './connection.js';
+import { newLatencyHistogram } from './latency.js';
 import type { Protocol, ReplyReader } from './protocol.js';
 import type { Tape } from './tape.js';
 import { threadTimes, threadTimesBetween, type ThreadTime } from './thread-times.js';
@@ -14,6 +15,14 @@ export interface LoadShape {
   readonly messagesInFlight: number;
   readonly commandsPerMessage: number;
 }
+
+/** Those in which the servers are compared. */
+export const SHAPES: readonly LoadShape[] = [
+  { name: '1 in flight', messagesInFlight: 1, commandsPerMessage: 1 },
+  { name: '16 in flight', messagesInFlight: 16, commandsPerMessage: 1 },
+  { name: '16 per frame', messagesInFlight: 1, commandsPerMessage: 16 },
+  { name: '64 per frame', messagesInFlight: 1, commandsPerMessage: 64 },
+];
 
 export interface WindowOptions {
   readonly warmSeconds: number;
@@ -35,12 +44,7 @@ export interface WindowResult {
   readonly latencyUs: Histogram;
 }
 
-const LATENCY_US_MAX = 60_000_000;
 const DRAIN_MS_MAX = 10_000;
-
-export function newLatencyHistogram(): Histogram {
-  return build({ highestTrackableValue: LATENCY_US_MAX, numberOfSignificantValueDigits: 3 });
-}
 
 export class Load {
   readonly #protocol: Protocol;

@@ -7,14 +7,16 @@ import { expiry } from './expiry.bench.js';
 import { ioPath } from './io-path.bench.js';
 import { layout } from './layout.bench.js';
 import { memory } from './memory.bench.js';
+import { openLoop } from './open-loop.bench.js';
 import { recovery } from './recovery.bench.js';
 import { ring } from './ring.bench.js';
+import { singleClient } from './single-client.bench.js';
 import { snapshot } from './snapshot.bench.js';
 import { helpText, parseOptions, type BenchOptions } from './options.js';
 import { killAll, stopAll } from './processes.js';
 
 const BENCHES: readonly Bench[] = [
-  ...[endToEnd, memory, expiry, engine, ioPath, layout, ring],
+  ...[endToEnd, openLoop, singleClient, memory, expiry, engine, ioPath, layout, ring],
   ...[durability, recovery, snapshot],
 ];
 

@@ -8,20 +8,23 @@ import type { Bench, Output } from './bench.js';
 import { Caller } from './caller.js';
 import { fill } from './fill.js';
 import { delay } from './load.js';
+import type { TargetKind } from './generator-messages.js';
 import type { BenchOptions } from './options.js';
 import { TOKEN_BYTES } from './protocol.js';
-import { protocolOf, sessionServers, startTarget, type SessionServer } from './servers.js';
-import { compact, tableOf } from './table.js';
+import { installedTargets, protocolOf, startTarget } from './servers.js';
+import { compact } from './table.js';
 import { residentBytes } from './thread-times.js';
 
 const SESSIONS = 1_000_000;
 const SESSION_SECONDS = 3_600;
+/** What a session may take in Sojourn. */
+const SESSION_BYTES_MAX = 200;
 /** For the server to give back what it only needed while it worked. */
 const SETTLE_MS = 3_000;
 const MIB = 1024 * 1024;
 
 interface Footprint {
-  readonly target: SessionServer;
+  readonly target: TargetKind;
   readonly emptyBytes: number;
   readonly fullBytes: number;
   readonly endedBytes: number;
@@ -30,19 +33,20 @@ interface Footprint {
 
 export const memory: Bench = {
   name: 'memory',
-  summary: 'resident bytes per session, beside Redis',
+  summary: 'resident bytes per session, beside Redis and memcached',
 
   async run(options, output) {
     const sessions = options.sessions === 0 ? SESSIONS : options.sessions;
     const prints: Footprint[] = [];
-    for (const target of sessionServers(options.targets)) {
+    const targets = installedTargets(options.targets, output).filter((kind) => kind !== 'echo');
+    for (const target of targets) {
       prints.push(await footprintOf(target, sessions, options, output));
     }
     output.heading('memory', `${sessions} sessions of three 32-byte values with an expiry`);
     const mib = (bytes: number): string => (bytes / MIB).toFixed(1);
     const perSession = (one: Footprint): number => (one.fullBytes - one.emptyBytes) / sessions;
-    output.text(
-      tableOf([
+    output.table('memory', {
+      rows: [
         ['', 'empty MiB', 'full MiB', 'all ended MiB', 'bytes per session', 'started per s'],
         ...prints.map((one) => [
           one.target,
@@ -52,8 +56,21 @@ export const memory: Bench = {
           perSession(one).toFixed(1),
           compact(one.sessionsPerSecond),
         ]),
-      ]),
-    );
+      ],
+    });
+    const bytesOf = prints.map((one) => Math.round(perSession(one)));
+    output.chart('memory', {
+      name: 'bytes',
+      title: `Resident bytes per session, ${compact(sessions)} sessions`,
+      unit: 'bytes',
+      groups: prints.map(({ target }) => target),
+      series: [{ name: 'bytes per session', values: bytesOf }],
+    });
+    output.goal('memory', {
+      what: `resident bytes per session, ${compact(sessions)} sessions`,
+      value: bytesOf[prints.findIndex(({ target }) => target === 'sojourn')],
+      atMost: SESSION_BYTES_MAX,
+    });
     for (const one of prints) {
       const bytesPerSession = perSession(one);
       output.result('memory', {
@@ -67,7 +84,7 @@ export const memory: Bench = {
 };
 
 async function footprintOf(
-  target: SessionServer,
+  target: TargetKind,
   sessions: number,
   options: BenchOptions,
   output: Output,

@@ -15,6 +15,8 @@ import { clientFrame, ServerFrames, UPGRADE_REQUEST, upgradeEnd } from './websoc
 
 /** Ids from here take five bytes of msgpack, so that all requests of a kind have one size. */
 export const ID_OFFSET = 0x1_0000;
+/** Where the id stands in a reply: behind the array's first byte and the 0xce of a uint32. */
+const REPLY_ID_BYTE = 2;
 
 const writer = new MsgpackWriter();
 
@@ -152,6 +154,7 @@ export const nativeProtocol: Protocol = {
   greetingEnd: upgradeEnd,
   message: (commands) => clientFrame(Buffer.concat(commands)),
   replyReader: (visit) => new NativeReplyReader(visit),
+  replyIndex: (bytes, start) => bytes.readUInt32BE(start + REPLY_ID_BYTE) - ID_OFFSET,
 
   create,
   repliesPerCreate: 1,

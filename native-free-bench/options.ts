@@ -10,12 +10,23 @@ export interface BenchOptions {
   /** 0: as the bench has it by default. */
   readonly sessions: number;
   readonly generators: number;
+  /** Of an open loop: up to 1 a part of the full rate, above it commands per second. */
+  readonly rate: number;
   readonly targets: readonly TargetKind[];
+  readonly logs: readonly LogChoice[];
+  /** Benches that the report runs anew; empty: all. */
+  readonly only: readonly string[];
+  /** Flags that were given, for the benches that the report runs. */
+  readonly passedOn: readonly string[];
   /** Passed on to `sojourn serve`. */
   readonly serverFlags: readonly string[];
   readonly isJson: boolean;
   readonly isHelp: boolean;
 }
+
+/** How changes are kept: not at all, or in a log that is synced as --fsync says. */
+export const LOG_CHOICES = ['none', 'no', 'everysec', 'always'] as const;
+export type LogChoice = (typeof LOG_CHOICES)[number];
 
 export const DEFAULT_BENCH = 'end-to-end';
 
@@ -31,10 +42,19 @@ const NUMBERS = {
     help: '0: 100000 end to end, 1000000 for the others',
   },
   generators: { initial: 1, min: 1, max: 64, isWhole: true, help: 'load generator processes' },
+  rate: {
+    initial: 0.5,
+    min: 0.01,
+    max: 10_000_000,
+    isWhole: false,
+    help: 'of an open loop: up to 1 a part of the full rate, above it commands/s',
+  },
 } as const;
 
 type NumberName = keyof typeof NUMBERS;
 const NUMBER_NAMES = Object.keys(NUMBERS) as NumberName[];
+
+const PASSED_ON = [...NUMBER_NAMES, 'targets', 'logs', 'server-flags'] as const;
 
 export function helpText(benches: Readonly<Record<string, string>>): string {
   const listed = Object.entries(benches).map(([name, help]) => `  ${name.padEnd(14)}${help}`);
@@ -48,6 +68,8 @@ export function helpText(benches: Readonly<Record<string, string>>): string {
     '',
     ...numbers,
     `  --targets         some of ${TARGET_KINDS.join(',')} (all that are installed)`,
+    `  --logs            durability: some of ${LOG_CHOICES.join(',')} (all)`,
+    '  --only            report: benches to run anew, the others stay as they were stored (all)',
     '  --server-flags    flags for the server under test, such as "--shards 2"',
     '  --json            one JSON line a case on standard output, the tables on standard error',
     '  --help            this text',
@@ -67,7 +89,10 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       connections: text,
       sessions: text,
       generators: text,
+      rate: text,
       targets: text,
+      logs: text,
+      only: text,
       'server-flags': text,
       json: flag,
       help: flag,
@@ -89,7 +114,14 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     connections: numberOf('connections'),
     sessions: numberOf('sessions'),
     generators: numberOf('generators'),
-    targets: targetsOf(values.targets, problems),
+    rate: numberOf('rate'),
+    targets: someOf(TARGET_KINDS, '--targets', values.targets, problems),
+    logs: someOf(LOG_CHOICES, '--logs', values.logs, problems),
+    only: values.only?.split(',') ?? [],
+    passedOn: PASSED_ON.flatMap((name) => {
+      const value = values[name];
+      return value === undefined ? [] : [`--${name}=${value}`];
+    }),
     serverFlags: (values['server-flags'] ?? '').split(/\s+/).filter((word) => word !== ''),
     isJson: values.json,
     isHelp: values.help,
@@ -106,10 +138,16 @@ function joined(args: readonly string[]): string[] {
   return [...args.slice(0, at), `--server-flags=${args[at + 1]}`, ...args.slice(at + 2)];
 }
 
-function targetsOf(list: string | undefined, problems: string[]): readonly TargetKind[] {
-  if (list === undefined) return TARGET_KINDS;
+/** In the order of `all`, whatever the order of the list. */
+function someOf<Name extends string>(
+  all: readonly Name[],
+  flag: string,
+  list: string | undefined,
+  problems: string[],
+): readonly Name[] {
+  if (list === undefined) return all;
   const names = list.split(',');
-  const isKnown = names.every((name) => TARGET_KINDS.some((kind) => kind === name));
-  if (!isKnown) problems.push(`--targets must be some of ${TARGET_KINDS.join(',')}`);
-  return TARGET_KINDS.filter((kind) => names.includes(kind));
+  const isKnown = names.every((name) => all.some((one) => one === name));
+  if (!isKnown) problems.push(`${flag} must be some of ${all.join(',')}`);
+  return all.filter((name) => names.includes(name));
 }

@@ -3,8 +3,11 @@
  * any case. Only what was started here is ever signalled.
  */
 import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const READY_MS_MAX = 30_000;
+const READY_POLL_MS = 10;
 const STOP_MS_MAX = 15_000;
 const OUTPUT_KEPT = 4_000;
 
@@ -13,7 +16,9 @@ export interface StartOptions {
   readonly command: string;
   readonly args: readonly string[];
   /** The line of standard output that says the server listens; its first group is the port. */
-  readonly readyLine: RegExp;
+  readonly readyLine?: RegExp;
+  /** Of a server that prints no such line: it is ready when it accepts connections there. */
+  readonly readyPort?: number;
 }
 
 export interface RunningServer {
@@ -55,19 +60,49 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
         console.error(`${options.name} ended: ${code ?? signal}\n${errors}`);
       fail(`ended before it was ready: ${code ?? signal}`);
     });
-    child.stdout.on('data', (bytes: Buffer) => {
-      output = (output + bytes.toString()).slice(-OUTPUT_KEPT);
-      const ready = options.readyLine.exec(output);
-      if (ready === null || child.pid === undefined) return;
+    const succeed = (port: number): void => {
       clearTimeout(timer);
       isReady = true;
       resolve({
-        pid: child.pid,
-        port: Number(ready[1]),
+        pid: child.pid!,
+        port,
         output: () => output + errors,
         stop: (signal) => stop(child, signal),
       });
+    };
+    child.stdout.on('data', (bytes: Buffer) => {
+      output = (output + bytes.toString()).slice(-OUTPUT_KEPT);
+      const ready = options.readyLine?.exec(output);
+      if (ready !== null && ready !== undefined) succeed(Number(ready[1]));
     });
+    const { readyPort } = options;
+    if (readyPort !== undefined) {
+      child.on('spawn', () => {
+        void isAcceptingSoon(child, readyPort).then((isReady) => {
+          if (isReady) succeed(readyPort);
+        });
+      });
+    }
+  });
+}
+
+/** True once something accepts connections there; false when the child ends before. */
+async function isAcceptingSoon(child: ChildProcess, port: number): Promise<boolean> {
+  while (children.has(child)) {
+    if (await isAccepting(port)) return true;
+    await delay(READY_POLL_MS);
+  }
+  return false;
+}
+
+function isAccepting(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
   });
 }
 

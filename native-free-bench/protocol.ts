@@ -24,6 +24,11 @@ export interface Protocol {
   /** One message (a frame, a pipeline) of the commands. */
   message(commands: readonly Buffer[]): Buffer;
   replyReader(visit?: ReplyVisitor): ReplyReader;
+  /**
+   * The index that the command of this reply was built with; undefined where replies come in the
+   * order of their commands and name nothing.
+   */
+  readonly replyIndex: ((bytes: Buffer, start: number) => number) | undefined;
 
   /** Starts session number `index` with three keys. @param seconds its life. */
   create(token: Buffer, index: number, seconds: number): Buffer;
@@ -34,14 +39,14 @@ export interface Protocol {
   get(token: Buffer, index: number, key: number): Buffer;
   /** Stores valueText(index, key, 1). */
   set(token: Buffer, index: number, key: number): Buffer;
-  /** The value in a reply to get(); undefined where there is none. */
-  valueFrom(reply: Buffer): string | undefined;
+  /** The value of that key in a reply to get(); undefined where there is none. */
+  valueFrom(reply: Buffer, key: number): string | undefined;
 
   /** Asks for the number of live sessions. */
   countLive(): Buffer;
   liveFrom(reply: Buffer): number;
   endAll(): Buffer;
-  /** Writes all data to disk as one snapshot; answered once it is there. */
+  /** Writes all data to disk as one snapshot; answered once it is there. Throws where there is none. */
   snapshot(): Buffer;
 }
 

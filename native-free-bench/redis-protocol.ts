@@ -81,6 +81,7 @@ export const redisProtocol: Protocol = {
   greetingEnd: () => 0,
   message: (commands) => Buffer.concat(commands),
   replyReader: (visit) => new RedisReplyReader(visit),
+  replyIndex: undefined,
 
   create,
   repliesPerCreate: 2,

@@ -16,7 +16,7 @@ import {
 } from '../src/ring/spsc-ring.js';
 import type { RingPeerPlan } from './ring-peer.js';
 import { summaryOf } from './statistics.js';
-import { compact, percent, tableOf } from './table.js';
+import { compact, percent } from './table.js';
 
 const RING_BYTES = 1024 * 1024;
 const PAYLOAD_BYTES = 64;
@@ -59,7 +59,7 @@ export const ring: Bench = {
       const perRecordNs = (1e9 / rate.median).toFixed(0);
       return [name, compact(rate.median), percent(rate.spread), perRecordNs];
     });
-    output.text(tableOf([['', 'records/s', 'spread', 'ns per record'], ...rows]));
+    output.table('ring', { rows: [['', 'records/s', 'spread', 'ns per record'], ...rows] });
   },
 };
 

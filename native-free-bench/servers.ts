@@ -2,14 +2,21 @@
 import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { userInfo } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { TargetKind } from './generator-messages.js';
+import type { Output } from './bench.js';
+import { TARGET_KINDS, type TargetKind } from './generator-messages.js';
+import { memcachedProtocol } from './memcached-protocol.js';
 import { nativeProtocol } from './native-protocol.js';
 import { startServer, type RunningServer } from './processes.js';
 import type { Protocol } from './protocol.js';
 import { redisProtocol } from './redis-protocol.js';
 
 const REDIS = 'redis-server';
+const MEMCACHED = 'memcached';
+/** More than any bench stores: memcached takes it page by page, and would drop sessions beyond it. */
+const MEMCACHED_MIB_MAX = 16_384;
+const MEMCACHED_CONNECTIONS_MAX = 12_000;
 
 const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -58,33 +65,93 @@ export async function startRedis(
   return { ...server, port };
 }
 
+/** With its defaults, but for the memory it may take. */
+export async function startMemcached(): Promise<RunningServer> {
+  const port = await freePort();
+  const server = await startServer({
+    name: MEMCACHED,
+    command: MEMCACHED,
+    args: [
+      ...['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-u', userInfo().username],
+      ...['-m', String(MEMCACHED_MIB_MAX), '-c', String(MEMCACHED_CONNECTIONS_MAX)],
+    ],
+    // It prints nothing.
+    readyPort: port,
+  });
+  return { ...server, port };
+}
+
 export function startTarget(
   kind: TargetKind,
   serverFlags: readonly string[],
 ): Promise<RunningServer> {
-  if (kind === 'sojourn') return startSojourn(serverFlags);
-  return kind === 'echo' ? startEcho() : startRedis();
+  switch (kind) {
+    case 'sojourn':
+      return startSojourn(serverFlags);
+    case 'echo':
+      return startEcho();
+    case 'redis':
+      return startRedis();
+    case 'memcached':
+      return startMemcached();
+  }
 }
+
+const PROTOCOLS: Readonly<Record<TargetKind, Protocol>> = {
+  sojourn: nativeProtocol,
+  echo: nativeProtocol,
+  redis: redisProtocol,
+  memcached: memcachedProtocol,
+};
 
 export function protocolOf(kind: TargetKind): Protocol {
-  return kind === 'redis' ? redisProtocol : nativeProtocol;
+  return PROTOCOLS[kind];
 }
 
-/** A server that keeps sessions, which the echo does not. */
-export type SessionServer = Exclude<TargetKind, 'echo'>;
+/** A server that keeps sessions, expires them in time, counts them and writes snapshots. */
+export type SessionServer = 'sojourn' | 'redis';
 
-/** Those of the targets that keep sessions and are installed. */
+/** Those of the targets that are such servers and are installed. */
 export function sessionServers(targets: readonly TargetKind[]): readonly SessionServer[] {
-  const hasRedis = redisVersion() !== undefined;
-  return targets.filter((kind): kind is SessionServer =>
-    kind === 'redis' ? hasRedis : kind === 'sojourn',
+  return targets.filter(
+    (kind): kind is SessionServer =>
+      (kind === 'sojourn' || kind === 'redis') && versionOf(kind) !== undefined,
   );
 }
 
-/** Such as 7.0.15; undefined where Redis is not installed. */
-export function redisVersion(): string | undefined {
-  const { stdout } = spawnSync(REDIS, ['--version'], { encoding: 'utf8' });
-  return / v=(\S+)/.exec(stdout ?? '')?.[1];
+/** Those of the targets that are installed; says which are not. */
+export function installedTargets(
+  targets: readonly TargetKind[],
+  output: Output,
+): readonly TargetKind[] {
+  return targets.filter((kind) => {
+    const isInstalled = versionOf(kind) !== undefined;
+    if (!isInstalled) output.text(`${kind} is not installed: its figures are left out.`);
+    return isInstalled;
+  });
+}
+
+/** How each says its version; ours are those of this tree. */
+const VERSION_PATTERNS: Readonly<Partial<Record<TargetKind, readonly [string, RegExp]>>> = {
+  redis: [REDIS, / v=(\S+)/],
+  memcached: [MEMCACHED, /^memcached (\S+)/],
+};
+
+/** Such as 7.0.15, or empty for our own; undefined where it is not installed. */
+export function versionOf(kind: TargetKind): string | undefined {
+  const pattern = VERSION_PATTERNS[kind];
+  if (pattern === undefined) return '';
+  const [command, version] = pattern;
+  const { stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+  return version.exec(stdout ?? '')?.[1];
+}
+
+export type Versions = Readonly<Partial<Record<TargetKind, string>>>;
+
+/** Of all that are installed and not our own. */
+export function peerVersions(): Versions {
+  const versions = TARGET_KINDS.map((kind) => [kind, versionOf(kind)] as const);
+  return Object.fromEntries(versions.filter(([, version]) => version));
 }
 
 function freePort(): Promise<number> {

@@ -27,3 +27,9 @@ export function compact(value: number): string {
 export function percent(part: number): string {
   return `±${(part * 100).toFixed(0)}%`;
 }
+
+/** Two digits behind the point below 10, one below 1,000. */
+export function rounded(value: number): string {
+  if (Math.abs(value) < 10) return value.toFixed(2);
+  return Math.abs(value) < 1_000 ? value.toFixed(1) : value.toFixed(0);
+}

@@ -35,6 +35,11 @@ export function threadTimesBetween(
   });
 }
 
+/** `io-1` is of kind `io`: threads that do the same are told apart by a number. */
+export function kindOfThread(name: string): string {
+  return name.replace(/-\d+$/, '');
+}
+
 function cpuUsOf(folder: string): number | undefined {
   // schedstat counts nanoseconds, where the kernel keeps it.
   const schedstat = textOf(`${folder}/schedstat`);

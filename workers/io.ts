@@ -2,5 +2,8 @@
 import { workerData } from 'node:worker_threads';
 import type { IoThreadPlan } from '../src/config/thread-plan.js';
 import { startIoThread } from '../src/io/io-thread.js';
+import { nameThread } from '../src/storage/thread-name.js';
 
-startIoThread(workerData as IoThreadPlan);
+const plan = workerData as IoThreadPlan;
+nameThread(`io-${plan.index}`);
+startIoThread(plan);

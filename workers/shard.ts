@@ -2,5 +2,8 @@
 import { workerData } from 'node:worker_threads';
 import type { ShardPlan } from '../src/config/thread-plan.js';
 import { runShard } from '../src/shard/shard.js';
+import { nameThread } from '../src/storage/thread-name.js';
 
-runShard(workerData as ShardPlan);
+const plan = workerData as ShardPlan;
+nameThread(`shard-${plan.index}`);
+runShard(plan);

@@ -1,12 +1,21 @@
 import { encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import { describe, expect, test } from 'vitest';
-import type { RunReport } from '../../../native-free-bench/generator-messages.js';
-import { newLatencyHistogram } from '../../../native-free-bench/load.js';
-import { roundFrom } from '../../../native-free-bench/round.js';
+import type { PaceReport, RunReport } from '../../../native-free-bench/generator-messages.js';
+import {
+  type Latency,
+  latencyFrom,
+  medianLatency,
+  newLatencyHistogram,
+} from '../../../native-free-bench/latency.js';
+import { pacedRoundFrom, roundFrom } from '../../../native-free-bench/round.js';
 import { median, pairedRatio, summaryOf } from '../../../native-free-bench/statistics.js';
-import { compact, percent, tableOf } from '../../../native-free-bench/table.js';
+import { compact, percent, rounded, tableOf } from '../../../native-free-bench/table.js';
 import { Tape } from '../../../native-free-bench/tape.js';
-import { cpuUsFromStat, threadTimesBetween } from '../../../native-free-bench/thread-times.js';
+import {
+  cpuUsFromStat,
+  kindOfThread,
+  threadTimesBetween,
+} from '../../../native-free-bench/thread-times.js';
 
 describe('statistics', () => {
   test.each([
@@ -41,6 +50,14 @@ describe('table', () => {
     expect(compact(value)).toBe(text);
   });
 
+  test.each([
+    [0.947, '0.95'],
+    [12.34, '12.3'],
+    [1_234.5, '1235'],
+  ])('rounds %d to %s', (value, text) => {
+    expect(rounded(value)).toBe(text);
+  });
+
   test('writes a spread as percent', () => {
     expect(percent(0.084)).toBe('±8%');
   });
@@ -55,7 +72,11 @@ describe('roundFrom', () => {
       commands,
       seconds: 2,
       failures: 1,
-      threads: [{ tid: 7, name: 'node', cpuUs: 1_000_000 }],
+      threads: [
+        { tid: 7, name: 'io-0', cpuUs: 600_000 },
+        { tid: 8, name: 'io-1', cpuUs: 200_000 },
+        { tid: 9, name: 'shard-0', cpuUs: 200_000 },
+      ],
       ownCpuUs: 400,
       latencyUs: encodeIntoCompressedBase64(histogram),
     };
@@ -65,14 +86,61 @@ describe('roundFrom', () => {
     const round = roundFrom([reportOf(1_000, 100), { ...reportOf(3_000, 300), threads: [] }]);
     expect(round.perSecond).toBe(2_000);
     expect(round.failures).toBe(2);
-    expect(round.threads).toEqual([{ tid: 7, name: 'node', usPerCommand: 250 }]);
+    expect(round.usPerCommandByThread).toEqual({ io: 200, shard: 50 });
     expect(round.serverUsPerCommand).toBe(250);
     expect(round.generatorUsPerCommand).toBe(0.2);
-    expect([round.p50Us, round.p99Us]).toEqual([100, 300]);
+    expect([round.latencyUs.p50, round.latencyUs.p99]).toEqual([100, 300]);
+  });
+});
+
+describe('pacedRoundFrom', () => {
+  test('puts the histograms of all generators together', () => {
+    const encodedOf = (us: number): string => {
+      const histogram = newLatencyHistogram();
+      histogram.recordValue(us);
+      return encodeIntoCompressedBase64(histogram);
+    };
+    const reportOf = (us: number): PaceReport => ({
+      type: 'paced',
+      commands: 100,
+      seconds: 2,
+      latencyUs: encodedOf(us),
+      latenessUs: encodedOf(us / 10),
+    });
+    const round = pacedRoundFrom([reportOf(100), reportOf(900)]);
+    expect(round.perSecond).toBe(100);
+    expect([round.latencyUs.p50, round.latencyUs.max]).toEqual([100, 900]);
+    expect([round.latenessUs.p50, round.latenessUs.max]).toEqual([10, 90]);
+  });
+});
+
+describe('latency', () => {
+  test('tells the percentiles of what was recorded', () => {
+    const histogram = newLatencyHistogram();
+    for (let us = 1; us <= 1_000; us += 1) histogram.recordValue(us);
+    expect(latencyFrom(histogram)).toEqual({ p50: 500, p99: 990, p999: 999, max: 1_000 });
+  });
+
+  test('is all zeros where nothing was recorded', () => {
+    expect(latencyFrom(newLatencyHistogram())).toEqual({ p50: 0, p99: 0, p999: 0, max: 0 });
+  });
+
+  test('medianLatency takes the median of each figure by itself', () => {
+    const of = (us: number, max: number): Latency => ({ p50: us, p99: us, p999: us, max });
+    const rounds = [of(1, 30), of(2, 10), of(3, 20)];
+    expect(medianLatency(rounds)).toEqual({ p50: 2, p99: 2, p999: 2, max: 20 });
   });
 });
 
 describe('thread times', () => {
+  test.each([
+    ['io-0', 'io'],
+    ['shard-12', 'shard'],
+    ['mc-worker', 'mc-worker'],
+  ])('thread %s is of kind %s', (name, kind) => {
+    expect(kindOfThread(name)).toBe(kind);
+  });
+
   test('cpuUsFromStat reads user and system time after a name with spaces and brackets', () => {
     const stat = '12 (a b) c) S 1 1 1 0 -1 4194304 10 0 0 0 25 5 0 0 20 0 7 0 173266';
     expect(cpuUsFromStat(stat)).toBe(300_000);

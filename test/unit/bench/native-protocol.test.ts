@@ -134,14 +134,16 @@ describe('nativeProtocol replies', () => {
   test('reads tokens, values and counts out of replies', () => {
     const created = Buffer.from(encode([ID_OFFSET + 9, 1, { tkn: TOKEN, id: 'x' }]));
     expect(nativeProtocol.created(created)).toEqual({ index: 9, token: TOKEN });
-    expect(nativeProtocol.valueFrom(Buffer.from(encode([1, 1, { keys: { k1: 'v' } }])))).toBe('v');
-    expect(nativeProtocol.valueFrom(Buffer.from(encode([1, 1, { keys: {} }])))).toBeUndefined();
+    expect(nativeProtocol.valueFrom(Buffer.from(encode([1, 1, { keys: { k1: 'v' } }])), 1)).toBe(
+      'v',
+    );
+    expect(nativeProtocol.valueFrom(Buffer.from(encode([1, 1, { keys: {} }])), 1)).toBeUndefined();
     expect(nativeProtocol.liveFrom(Buffer.from(encode([1, 1, { totalSessions: 6 }])))).toBe(6);
   });
 
   test('throws the status of a refusal where an answer is needed', () => {
     const refused = Buffer.from(encode([1, 100, { m: 'no live session' }]));
-    expect(() => nativeProtocol.valueFrom(refused)).toThrow('status 100: no live session');
+    expect(() => nativeProtocol.valueFrom(refused, 1)).toThrow('status 100: no live session');
   });
 });
 

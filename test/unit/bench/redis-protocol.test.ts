@@ -53,8 +53,8 @@ describe('redisProtocol replies', () => {
   });
 
   test('reads values and counts out of replies', () => {
-    expect(redisProtocol.valueFrom(Buffer.from('$2\r\nab\r\n'))).toBe('ab');
-    expect(redisProtocol.valueFrom(Buffer.from('$-1\r\n'))).toBeUndefined();
+    expect(redisProtocol.valueFrom(Buffer.from('$2\r\nab\r\n'), 1)).toBe('ab');
+    expect(redisProtocol.valueFrom(Buffer.from('$-1\r\n'), 1)).toBeUndefined();
     expect(redisProtocol.liveFrom(Buffer.from(':42\r\n'))).toBe(42);
   });
 });
