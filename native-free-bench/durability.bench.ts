@@ -3,14 +3,19 @@
  * of --fsync, beside Redis (HSET) without persistence and with its append-only file, all in one
  * interleaved run under one generator.
  */
-import { benchDirectory } from './bench-directory.js';
 import type { Bench, Output } from './bench.js';
 import { RATIO_GOALS } from './end-to-end.bench.js';
 import { Fleet, refuseFailures, type Contender, type LoadCase } from './fleet.js';
 import { SHAPES } from './load.js';
 import { medianLatency } from './latency.js';
 import type { BenchOptions, LogChoice } from './options.js';
-import { sessionServers, startRedis, startSojourn } from './servers.js';
+import {
+  redisStorage,
+  sessionServers,
+  sojournStorage,
+  startRedis,
+  startSojourn,
+} from './servers.js';
 import { median, pairedRatio, summaryOf } from './statistics.js';
 import { compact, percent } from './table.js';
 
@@ -27,17 +32,6 @@ const NAMES = {
     log === 'none' ? 'redis, no persistence' : `redis, appendonly ${log}`,
 } as const;
 
-function sojournWith(log: LogChoice, flags: readonly string[]): Contender['start'] {
-  if (log === 'none') return () => startSojourn(flags);
-  return () => startSojourn(flags, ['--data-dir', benchDirectory(), '--fsync', log]);
-}
-
-function redisWith(log: LogChoice): Contender['start'] {
-  if (log === 'none') return () => startRedis();
-  const storage = ['--save', '', '--appendonly', 'yes', '--appendfsync', log];
-  return () => startRedis([...storage, '--dir', benchDirectory()]);
-}
-
 function variantsOf({ targets, logs, serverFlags }: BenchOptions): readonly Variant[] {
   return sessionServers(targets).flatMap((kind) =>
     // Redis without syncing is between two that are there; it would only take time.
@@ -47,7 +41,10 @@ function variantsOf({ targets, logs, serverFlags }: BenchOptions): readonly Vari
         name: NAMES[kind](log),
         kind,
         log,
-        start: kind === 'sojourn' ? sojournWith(log, serverFlags) : redisWith(log),
+        start: () =>
+          kind === 'sojourn'
+            ? startSojourn(serverFlags, sojournStorage(log))
+            : startRedis(redisStorage(log)),
       })),
   );
 }

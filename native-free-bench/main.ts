@@ -9,6 +9,7 @@ import { layout } from './layout.bench.js';
 import { memory } from './memory.bench.js';
 import { openLoop } from './open-loop.bench.js';
 import { recovery } from './recovery.bench.js';
+import { report } from './report.bench.js';
 import { ring } from './ring.bench.js';
 import { singleClient } from './single-client.bench.js';
 import { snapshot } from './snapshot.bench.js';
@@ -17,7 +18,7 @@ import { killAll, stopAll } from './processes.js';
 
 const BENCHES: readonly Bench[] = [
   ...[endToEnd, openLoop, singleClient, memory, expiry, engine, ioPath, layout, ring],
-  ...[durability, recovery, snapshot],
+  ...[durability, recovery, snapshot, report],
 ];
 
 const EXIT_FAILED = 1;

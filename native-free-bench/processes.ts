@@ -114,6 +114,27 @@ export function startScript(script: URL): ChildProcess {
   return child;
 }
 
+export interface RunResult {
+  readonly code: number | null;
+  readonly standardOutput: string;
+}
+
+/** Runs a command to its end. What it says to standard error is passed on. */
+export function runToEnd(command: string, args: readonly string[]): Promise<RunResult> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.add(child);
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (bytes: Buffer) => chunks.push(bytes));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', () => children.delete(child));
+    // Not before its standard output has ended, too.
+    child.on('close', (code) =>
+      resolve({ code, standardOutput: Buffer.concat(chunks).toString() }),
+    );
+  });
+}
+
 /** Ends all that runs, politely at first, and waits for it. */
 export async function stopAll(): Promise<void> {
   isStopping = true;

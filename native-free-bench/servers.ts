@@ -4,10 +4,12 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { benchDirectory } from './bench-directory.js';
 import type { Output } from './bench.js';
 import { TARGET_KINDS, type TargetKind } from './generator-messages.js';
 import { memcachedProtocol } from './memcached-protocol.js';
 import { nativeProtocol } from './native-protocol.js';
+import type { LogChoice } from './options.js';
 import { startServer, type RunningServer } from './processes.js';
 import type { Protocol } from './protocol.js';
 import { redisProtocol } from './redis-protocol.js';
@@ -26,17 +28,33 @@ const VOLATILE_REDIS = ['--save', '', '--appendonly', 'no'];
 /**
  * @param flags passed on to `sojourn serve`.
  * @param storage flags that say where its data goes.
+ * @param nodeFlags flags of Node itself.
  */
 export function startSojourn(
   flags: readonly string[],
   storage: readonly string[] = VOLATILE_SOJOURN,
+  nodeFlags: readonly string[] = [],
 ): Promise<RunningServer> {
   return startServer({
     name: 'sojourn',
     command: process.execPath,
-    args: [pathOf('../src/cli/main.js'), 'serve', '--port', '0', ...storage, ...flags],
+    args: [
+      ...[...nodeFlags, pathOf('../src/cli/main.js')],
+      ...['serve', '--port', '0', ...storage, ...flags],
+    ],
     readyLine: /^sojourn ready ws:\/\/[^\n]*:(\d+)[^\n]*\n/m,
   });
+}
+
+/** Flags for changes kept as `log` says. */
+export function sojournStorage(log: LogChoice): readonly string[] {
+  return log === 'none' ? VOLATILE_SOJOURN : ['--data-dir', benchDirectory(), '--fsync', log];
+}
+
+export function redisStorage(log: LogChoice): readonly string[] {
+  if (log === 'none') return VOLATILE_REDIS;
+  const storage = ['--save', '', '--appendonly', 'yes', '--appendfsync', log];
+  return [...storage, '--dir', benchDirectory()];
 }
 
 export function startEcho(): Promise<RunningServer> {

@@ -1,0 +1,92 @@
+/** What the report consists of, in the order of its page. */
+
+export interface ReportPart {
+  /** Unique; for --only. */
+  readonly name: string;
+  readonly bench: string;
+  readonly title: string;
+  /** Flags of the bench; those given to the report come after them. */
+  readonly flags: readonly string[];
+  /** What a reader should know. */
+  readonly text: string;
+}
+
+export const REPORT_PARTS: readonly ReportPart[] = [
+  {
+    name: 'end-to-end',
+    bench: 'end-to-end',
+    title: 'Throughput',
+    flags: ['--rounds', '7', '--seconds', '0.4'],
+    text:
+      'Closed loop: every connection keeps so many commands in flight, or sends them so many to a frame ' +
+      '(Redis and memcached: to a pipeline). The SDK puts what is asked for in one tick into one frame. ' +
+      'The echo is the same transport with nothing behind it, so no server of this kind can be faster. ' +
+      'Ratios are medians of the ratios of neighbouring rounds. The load generator shares the cores with the server.',
+  },
+  {
+    name: 'single-client',
+    bench: 'single-client',
+    title: 'Latency of a single client',
+    flags: ['--rounds', '7', '--seconds', '0.4'],
+    text: 'Nothing else runs, so this is mostly what it costs to wake threads up.',
+  },
+  {
+    name: 'open-loop',
+    bench: 'open-loop',
+    title: 'Latency at a fixed rate',
+    flags: ['--rounds', '7', '--seconds', '1'],
+    text:
+      'Open loop: commands are sent at half the rate that the slowest server here can take, whether or not ' +
+      'earlier ones were answered, and latency counts from the instant at which a command was due. The ' +
+      "generator's own lateness is contained in all figures.",
+  },
+  {
+    name: 'durability',
+    bench: 'durability',
+    title: 'With the log on',
+    flags: ['--rounds', '7', '--seconds', '0.3'],
+    text: 'Writes per second by how soon they are on disk, against the same choices of Redis.',
+  },
+  {
+    name: 'memory',
+    bench: 'memory',
+    title: 'Memory',
+    flags: [],
+    text: "Resident memory of the server's process over that of the empty server, and what is left when all sessions have been ended.",
+  },
+  {
+    name: 'expiry',
+    bench: 'expiry',
+    title: 'Expiry',
+    flags: [],
+    text: 'What a million sessions that are due in the same second do to the commands of others, and when the last of them is gone.',
+  },
+  {
+    name: 'snapshot',
+    bench: 'snapshot',
+    title: 'Snapshots',
+    flags: ['--rounds', '7', '--seconds', '1'],
+    text: 'Latency at half load while a snapshot is written, and while none is.',
+  },
+  {
+    name: 'recovery',
+    bench: 'recovery',
+    title: 'Recovery',
+    flags: ['--rounds', '7'],
+    text: 'From the start of the process to the first right answer.',
+  },
+  {
+    name: 'engine',
+    bench: 'engine',
+    title: 'The engine alone',
+    flags: ['--rounds', '7', '--seconds', '0.3', '--sessions', '100000'],
+    text: 'One shard in one thread, from request ring to reply ring, with no sockets: sessions that fit the caches.',
+  },
+  {
+    name: 'engine-4m',
+    bench: 'engine',
+    title: 'The engine alone, four million sessions',
+    flags: ['--rounds', '7', '--seconds', '0.3', '--sessions', '4000000'],
+    text: 'The same with sessions that do not.',
+  },
+];
