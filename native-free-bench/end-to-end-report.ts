@@ -29,6 +29,9 @@ export const TITLES: Readonly<Record<Operation, string>> = {
 const CPU_SHAPE = '64 per frame';
 const CPU_RATIO_MAX = 1;
 
+/** Those whose names do not say what they are: Node gives its helpers the name of the process. */
+const THREAD_TITLES: Readonly<Record<string, string>> = { node: "main, V8's helpers" };
+
 /** Threads that use less than this part of their process are not worth a row. */
 const THREAD_PART_MIN = 0.02;
 
@@ -203,7 +206,7 @@ function threadRows({ results, operation }: Part, target: TargetKind): string[][
   // A process of one busy kind has its figure in the row above.
   if (kinds.length < 2) return [];
   return kinds.map((kind) => [
-    `  ${kind}`,
+    `  ${THREAD_TITLES[kind] ?? kind}`,
     ...byShape.map((costs) => costs.get(kind)?.toFixed(2) ?? '-'),
   ]);
 }

@@ -3,9 +3,12 @@
  * machine for longer than a round disturbs all of them.
  */
 import type { Output } from './bench.js';
+import { Caller } from './caller.js';
 import type { TargetKind } from './generator-messages.js';
 import { GeneratorProcess } from './generator-process.js';
 import type { LoadShape } from './load.js';
+import { nativeProtocol } from './native-protocol.js';
+import { pollingUsPerCommand, pollsOf } from './polling.js';
 import type { RunningServer } from './processes.js';
 import type { Operation } from './protocol.js';
 import { pacedRoundFrom, roundFrom, type PacedRound, type Round } from './round.js';
@@ -49,6 +52,8 @@ export class Fleet {
   readonly #generators: readonly GeneratorProcess[];
   readonly #servers = new Map<string, RunningServer>();
   readonly #kinds = new Map<string, TargetKind>();
+  /** To those that can be asked how much they poll. */
+  readonly #callers = new Map<string, Caller>();
 
   constructor(options: FleetOptions, output: Output) {
     this.#options = options;
@@ -63,6 +68,9 @@ export class Fleet {
       const server = await start();
       this.#servers.set(name, server);
       this.#kinds.set(name, kind);
+      if (kind === 'sojourn') {
+        this.#callers.set(name, await Caller.open(server.port, nativeProtocol));
+      }
       const startedMs = performance.now();
       await this.#each((generator, index) =>
         generator.order({
@@ -113,6 +121,8 @@ export class Fleet {
 
   async round({ name, operation, shape }: LoadCase, seconds: number): Promise<Round> {
     const server = this.#servers.get(name);
+    const caller = this.#callers.get(name);
+    const before = caller === undefined ? undefined : await pollsOf(caller);
     const reports = await this.#each((generator, index) =>
       generator.order({
         type: 'run',
@@ -124,7 +134,8 @@ export class Fleet {
         pid: index === 0 ? server?.pid : undefined,
       }),
     );
-    return roundFrom(reports);
+    if (caller === undefined || before === undefined) return roundFrom(reports);
+    return roundFrom(reports, pollingUsPerCommand(before, await pollsOf(caller)));
   }
 
   /** One window of an open loop. */

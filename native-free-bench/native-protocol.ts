@@ -149,6 +149,17 @@ function decoded(reply: Buffer): Reply {
   return [id, status, body];
 }
 
+/** Asks a Sojourn for its figures. */
+export const statsCommand = (): Buffer => withoutBody(CATALOGUE.SV_STATS.op);
+
+/** By thread, each by name; see core/counters.ts. */
+export interface Stats {
+  readonly io: readonly Readonly<Record<string, number>>[];
+  readonly shards: readonly Readonly<Record<string, number>>[];
+}
+
+export const statsFrom = (reply: Buffer): Stats => decoded(reply)[2] as unknown as Stats;
+
 export const nativeProtocol: Protocol = {
   greeting: UPGRADE_REQUEST,
   greetingEnd: upgradeEnd,

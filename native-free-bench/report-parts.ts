@@ -21,7 +21,8 @@ export const REPORT_PARTS: readonly ReportPart[] = [
       'Closed loop: every connection keeps so many commands in flight, or sends them so many to a frame ' +
       '(Redis and memcached: to a pipeline). The SDK puts what is asked for in one tick into one frame. ' +
       'The echo is the same transport with nothing behind it, so no server of this kind can be faster. ' +
-      'Ratios are medians of the ratios of neighbouring rounds. The load generator shares the cores with the server.',
+      'Ratios are medians of the ratios of neighbouring rounds. The load generator shares the cores with the server. ' +
+      'Processor time is what the system counts for each kind of thread, less polls that found nothing.',
   },
   {
     name: 'single-client',

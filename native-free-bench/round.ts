@@ -7,7 +7,7 @@ import { kindOfThread } from './thread-times.js';
 export interface Round {
   readonly perSecond: number;
   readonly failures: number;
-  /** CPU of the server's threads, by kind; empty where it cannot be read. */
+  /** CPU of the server's threads, by kind, without idle polling; empty where it cannot be read. */
   readonly usPerCommandByThread: Readonly<Record<string, number>>;
   readonly serverUsPerCommand: number;
   readonly generatorUsPerCommand: number;
@@ -15,8 +15,14 @@ export interface Round {
   readonly latencyUs: Latency;
 }
 
-/** @param reports one per generator, of the same window; the first has the server's CPU times. */
-export function roundFrom(reports: readonly RunReport[]): Round {
+/**
+ * @param reports one per generator, of the same window; the first has the server's CPU times.
+ * @param pollingUs what a command's share of idle polling is, by kind of thread: it is left out.
+ */
+export function roundFrom(
+  reports: readonly RunReport[],
+  pollingUs: Readonly<Record<string, number>> = {},
+): Round {
   const total = (valueOf: (report: RunReport) => number): number =>
     reports.reduce((sum, report) => sum + valueOf(report), 0);
   const perSecond = total((report) => report.commands / report.seconds);
@@ -25,6 +31,10 @@ export function roundFrom(reports: readonly RunReport[]): Round {
   for (const { name, cpuUs } of threads) {
     const kind = kindOfThread(name);
     byThread[kind] = (byThread[kind] ?? 0) + cpuUs / seconds / perSecond;
+  }
+  for (const [kind, us] of Object.entries(pollingUs)) {
+    const whole = byThread[kind];
+    if (whole !== undefined) byThread[kind] = Math.max(0, whole - us);
   }
   return {
     perSecond,

@@ -25,6 +25,7 @@ export const IO_COUNTERS = {
   ownerLimitHits: 'sessions refused over --max-sessions-per-owner, with several shards',
   listsTooLarge: 'SH_LIST answered 204 over --max-unsent',
   sideRoadIn: 'commands too large for a ring',
+  idleTurns: 'polls of the rings that found nothing',
 } as const;
 
 export const SHARD_COUNTERS = {
@@ -32,6 +33,7 @@ export const SHARD_COUNTERS = {
   refusals: 'commands answered with a failing status',
   turns: 'turns of the shard loop that did work',
   sleeps: 'times the shard slept for want of work',
+  idleTurns: 'looks at the rings that found nothing, before a sleep',
   sessions: 'live sessions',
   keys: 'keys in them',
   memoryBytes: 'bytes of sessions, indexes and records',

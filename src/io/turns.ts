@@ -7,11 +7,13 @@
  * core: polling throughout cost 20 to 100 % more CPU a command on two busy cores.
  */
 import { availableParallelism } from 'node:os';
+import { IO_COUNTER_INDEX } from '../core/counters.js';
 import { AsyncSleeper, Doorbell } from '../ring/doorbell.js';
 import type { ReplyPump } from './reply-pump.js';
 import type { Subscriptions } from './subscriptions.js';
 import type { Traffic } from './traffic.js';
 
+const IDLE_TURNS = IO_COUNTER_INDEX.idleTurns;
 /** Turns without a reply after which even commands in flight are waited for asleep. */
 const IDLE_TURNS_MAX = 4;
 const IDLE_TURNS_MAX_WITH_CORES_TO_SPARE = 40;
@@ -73,6 +75,8 @@ export class Turns {
       if (links[i]!.unpark()) links[i]!.flush();
     }
     this.#idleTurns = taken > 0 ? 0 : this.#idleTurns + 1;
+    // The first has sent what came in.
+    if (this.#idleTurns > 1) traffic.counters[IDLE_TURNS]! += 1;
     const isPollWorthwhile = traffic.inFlight > 0 && this.#idleTurns < this.#idleTurnsMax;
     if (taken > 0 || isPollWorthwhile || !this.#sleeper.sleep(count)) setImmediate(this.#turn);
     else this.#isPolling = false;

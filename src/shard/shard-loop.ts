@@ -98,6 +98,7 @@ export class ShardLoop {
       }
       if (idleTurns < this.#parts.spins) {
         idleTurns += 1;
+        this.#parts.counters.add('idleTurns', 1);
         continue;
       }
       this.#parts.onIdle();

@@ -7,7 +7,9 @@ import {
   medianLatency,
   newLatencyHistogram,
 } from '../../../native-free-bench/latency.js';
+import { pollingUsPerCommand, pollsFrom } from '../../../native-free-bench/polling.js';
 import { pacedRoundFrom, roundFrom } from '../../../native-free-bench/round.js';
+import type { Stats } from '../../../native-free-bench/native-protocol.js';
 import { median, pairedRatio, summaryOf } from '../../../native-free-bench/statistics.js';
 import { compact, percent, rounded, tableOf } from '../../../native-free-bench/table.js';
 import { Tape } from '../../../native-free-bench/tape.js';
@@ -90,6 +92,33 @@ describe('roundFrom', () => {
     expect(round.serverUsPerCommand).toBe(250);
     expect(round.generatorUsPerCommand).toBe(0.2);
     expect([round.latencyUs.p50, round.latencyUs.p99]).toEqual([100, 300]);
+  });
+
+  test('leaves out idle polling, thread by thread', () => {
+    const round = roundFrom([reportOf(4_000, 100)], { io: 50, shard: 1_000, other: 1 });
+    expect(round.usPerCommandByThread).toEqual({ io: 150, shard: 0 });
+    expect(round.serverUsPerCommand).toBe(150);
+  });
+});
+
+describe('idle polling', () => {
+  const statsOf = (commandsIn: number, io: number, shard: number): Stats => ({
+    io: [
+      { commandsIn, idleTurns: io },
+      { commandsIn: 0, idleTurns: 0 },
+    ],
+    shards: [{ idleTurns: shard }],
+  });
+
+  test('is what was polled in vain between two readings, spread over the commands', () => {
+    const before = pollsFrom(statsOf(1_000, 50, 10));
+    const after = pollsFrom(statsOf(1_100, 100, 30));
+    expect(pollingUsPerCommand(before, after)).toEqual({ io: 1, shard: 0.1 });
+  });
+
+  test('is nothing for a server that counts none', () => {
+    const polls = pollsFrom({ io: [{ commandsIn: 5 }], shards: [{}] });
+    expect(pollingUsPerCommand(polls, polls)).toEqual({ io: 0, shard: 0 });
   });
 });
 
