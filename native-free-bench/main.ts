@@ -11,6 +11,7 @@ import { openLoop } from './open-loop.bench.js';
 import { recovery } from './recovery.bench.js';
 import { report } from './report.bench.js';
 import { ring } from './ring.bench.js';
+import { sdk } from './sdk.bench.js';
 import { singleClient } from './single-client.bench.js';
 import { snapshot } from './snapshot.bench.js';
 import { helpText, parseOptions, type BenchOptions } from './options.js';
@@ -18,7 +19,7 @@ import { killAll, stopAll } from './processes.js';
 
 const BENCHES: readonly Bench[] = [
   ...[endToEnd, openLoop, singleClient, memory, expiry, engine, ioPath, layout, ring],
-  ...[durability, recovery, snapshot, report],
+  ...[durability, recovery, snapshot, sdk, report],
 ];
 
 const EXIT_FAILED = 1;
