@@ -6,6 +6,7 @@ import pino, { type Logger } from 'pino';
 import { loadConfig } from '../config/load.js';
 import { OPTION_NAMES, specOf, type Config } from '../config/options.js';
 import { valueText } from '../config/values.js';
+import { setCompilerFlags } from '../server/compiler-flags.js';
 import type { ServerLog } from '../server/server-log.js';
 import { startServer, type Server } from '../server/server.js';
 import { StorageError } from '../storage/storage-error.js';
@@ -22,6 +23,7 @@ export async function serve(args: readonly string[]): Promise<number> {
     return EXIT_OK;
   }
   const config = loadConfig(args);
+  setCompilerFlags();
   // Synchronous, so that the last line before an exit is not lost.
   const log = pino({ level: config.logLevel }, pino.destination({ fd: STDERR, sync: true }));
   const stopSignal = firstStopSignal();

@@ -26,6 +26,7 @@ import { CommandList } from './command-list.js';
 import { decodeExpiry } from './expiry-body.js';
 import { KeyList } from './key-list.js';
 import { emptyPolicy, type Limits } from './limits.js';
+import { ONE_KEY_VALUE_AT, readOneKey } from './one-key.js';
 import type { Parameter, Parameters } from './parameters.js';
 import { scalarRangeFault, scalarTypeFault } from './scalars.js';
 
@@ -79,6 +80,7 @@ export class Body {
     this.#sizeStatus = OK;
     this.#typeFault = NO_FAULT;
     for (let index = 0; index < parameters.length; index += 1) this.#starts[index] = ABSENT;
+    if (parameters.length > 0 && this.#isOneKey(parameters[0]!, start, end)) return OK;
     const status = this.#read(parameters, start, end);
     if (status !== OK) return status;
     for (let index = 0; index < parameters.length; index += 1) {
@@ -129,6 +131,15 @@ export class Body {
 
   isUtf8(index: number): boolean {
     return isUtf8(this.space.bytes, this.textAt(index), this.#ends[index]!);
+  }
+
+  #isOneKey({ headerOfOne }: Parameter, start: number, end: number): boolean {
+    if (headerOfOne === 0) return false;
+    if (!readOneKey(headerOfOne, this.space, start, end, this.limits, this.keys)) return false;
+    this.isListEmpty = false;
+    this.#starts[0] = start + ONE_KEY_VALUE_AT;
+    this.#ends[0] = end;
+    return true;
   }
 
   /** One pass over the body: finds the parameters and checks each where it lies. */

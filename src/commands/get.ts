@@ -5,10 +5,11 @@
  */
 import { STATUSES } from '../core/statuses.js';
 import { mapHeaderBytes, uintBytes } from '../protocol/msgpack-put.js';
-import type { Command } from './command.js';
+import type { Command, CommandContext } from './command.js';
 import { FoundPairs } from './found-pairs.js';
 import { KEYS, VERSION } from './names.js';
 import { parameterIndex } from './parameters.js';
+import { ONLY_KEYS_BYTES } from './reply.js';
 
 const VERSION_PARAMETER = parameterIndex('SH_GET', 'version');
 const found = new FoundPairs();
@@ -19,15 +20,20 @@ export const get: Command = {
   grows: false,
   changes: false,
 
-  execute({ body, state, reply }, row) {
+  execute(context, row) {
+    const { body, state, reply } = context;
     const { keys } = state;
     const list = body.keys;
+    const withVersion = body.isTrue(VERSION_PARAMETER);
+    if (list.count === 1 && !withVersion) {
+      getOne(context, row);
+      return;
+    }
     found.clear();
     for (let index = 0; index < list.count; index += 1) {
       if (!keys.find(row, body.space, list.keyAt(index), list.keyBytes(index))) continue;
       found.add(keys.foundPointer, keys.foundAt, keys.foundBytes);
     }
-    const withVersion = body.isTrue(VERSION_PARAMETER);
     const version = withVersion ? state.versionOf(row) : 0;
     const versionBytes = withVersion ? VERSION.bytes.length + uintBytes(version) : 0;
     const pairsBytes = mapHeaderBytes(found.count) + found.bytes;
@@ -47,3 +53,19 @@ export const get: Command = {
     reply.end();
   },
 };
+
+/** What the general way comes to for one key, which is what most ask for. */
+function getOne({ body, state, reply }: CommandContext, row: number): void {
+  const { keys } = state;
+  const list = body.keys;
+  const isThere = keys.find(row, body.space, list.keyAt(0), list.keyBytes(0));
+  const pairBytes = isThere ? keys.foundBytes : 0;
+  reply.begin(STATUSES.OK.code, ONLY_KEYS_BYTES + 1 + pairBytes);
+  reply.onlyKeys();
+  reply.map(isThere ? 1 : 0);
+  if (isThere) {
+    keys.copyPair(reply.space, reply.at, keys.foundPointer, keys.foundAt, pairBytes);
+    reply.at += pairBytes;
+  }
+  reply.end();
+}

@@ -13,6 +13,8 @@ export interface Parameter {
   readonly isRequired: boolean;
   /** Whether it lists keys beside a map of keys, as `rmv` of SH_CAS does. */
   readonly isRemovals: boolean;
+  /** Of `keys` where nothing else is required: the header of a list or map of one; else 0. */
+  readonly headerOfOne: number;
 }
 
 export type Parameters = readonly Parameter[];
@@ -32,6 +34,9 @@ export function parametersOf(command: CommandName): Parameters {
       type: member.type,
       isRequired: member.optional !== true,
       isRemovals: member.type === 'keys' && members.some(([, each]) => each.type === 'map'),
+      headerOfOne: members.every(([each, { optional }]) => each === 'keys' || optional === true)
+        ? headerOfOne(name, member.type)
+        : 0,
     }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   byCommand.set(command, parameters);
@@ -50,6 +55,11 @@ export const parametersByOp: readonly Parameters[] = Array.from({ length: OP_MAX
   const entry = COMMAND_ENTRIES.find((each) => each.op === op);
   return entry === undefined ? [] : parametersOf(entry.command);
 });
+
+function headerOfOne(name: string, type: ValueType): number {
+  if (name !== 'keys') return 0;
+  return type === 'keys' ? 0x91 : type === 'map' ? 0x81 : 0;
+}
 
 function spaceOf(text: string): ByteSpace {
   const bytes = encoder.encode(text);

@@ -23,6 +23,14 @@ import {
 import { TOKEN_BYTES } from '../protocol/token.js';
 
 const BIN_HEAD_BYTES = 2;
+/** The bytes c4 00 93 ce as a little-endian word: the bin's size is still to be put in. */
+const SHORT_HEAD = 0xce9300c4 | 0;
+const SHORT_HEAD_BYTES = 9;
+const SHORT_BODY_BYTES_MAX = 0xff - (SHORT_HEAD_BYTES - BIN_HEAD_BYTES);
+/** The bytes 81 a4 6b 65, and 79 73, as little-endian words: a map of one, whose name is `keys`. */
+const MAP_OF_KE = 0x656ba481;
+const YS = 0x7379;
+export const ONLY_KEYS_BYTES = 6;
 
 const NIL_BYTE = 0xc0;
 const MESSAGE = constantStr('m');
@@ -70,6 +78,29 @@ export class ReplyWriter {
   }
 
   begin(status: number, bodyBytes: number): void {
+    if (this.#id > 0xffff && bodyBytes <= SHORT_BODY_BYTES_MAX && status < 0x80) {
+      this.#beginShort(status, bodyBytes);
+    } else {
+      this.#beginAny(status, bodyBytes);
+    }
+  }
+
+  /** The head of nearly every reply in three stores: bin 8, array of three, uint 32, status. */
+  #beginShort(status: number, bodyBytes: number): void {
+    const replyBytes = SHORT_HEAD_BYTES + bodyBytes;
+    const start = this.#sink.begin(this.#connection, this.#ticket, replyBytes);
+    const { space } = this.#sink;
+    this.status = status;
+    this.space = space;
+    this.#start = start;
+    this.#end = start + replyBytes;
+    space.view.setInt32(start, SHORT_HEAD | ((replyBytes - BIN_HEAD_BYTES) << 8), true);
+    space.view.setUint32(start + 4, this.#id);
+    space.bytes[start + 8] = status;
+    this.at = start + SHORT_HEAD_BYTES;
+  }
+
+  #beginAny(status: number, bodyBytes: number): void {
     const inner = 1 + uintBytes(this.#id) + uintBytes(status) + bodyBytes;
     const replyBytes = binHeaderBytes(inner) + inner;
     this.status = status;
@@ -128,6 +159,13 @@ export class ReplyWriter {
 
   constant(text: ByteSpace): void {
     this.at = putConstant(this.space, this.at, text);
+  }
+
+  /** A map of one member, `keys`, whose value comes next. */
+  onlyKeys(): void {
+    this.space.view.setInt32(this.at, MAP_OF_KE, true);
+    this.space.view.setUint16(this.at + 4, YS, true);
+    this.at += ONLY_KEYS_BYTES;
   }
 
   uint(value: number): void {

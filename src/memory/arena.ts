@@ -19,6 +19,11 @@ export const BLOCK_PAYLOAD_BYTES_MAX = 32 * 1024 - BLOCK_HEADER_BYTES;
 /** Structures from this one on are size classes. */
 export const ARENA_STRUCTURE = 16;
 
+/** Blocks read ahead at once, at most. */
+export const READ_AHEAD_MAX = 16;
+/** Two cache lines of 64 bytes. */
+const AHEAD_WORDS_MAX = 32;
+
 const CELL_BITS = 14;
 const CELL_MASK = (1 << CELL_BITS) - 1;
 
@@ -32,6 +37,8 @@ const CLASS_OF = classTable(CLASS_BYTES);
 export class Arena {
   readonly #memory: SharedMemory;
   readonly #pools: CellPool[];
+  readonly #aheadPlaces = new Int32Array(READ_AHEAD_MAX);
+  readonly #aheadLastPlaces = new Int32Array(READ_AHEAD_MAX);
   #sparse = 0; // the class that compact() looks at next
 
   constructor(memory: SharedMemory) {
@@ -107,6 +114,37 @@ export class Arena {
   bytesOf(pointer: number): number {
     const page = pointer >>> CELL_BITS;
     return this.#memory.words[page]![(pointer & CELL_MASK) * this.#poolOf(page).cellWords + 1]!;
+  }
+
+  /**
+   * Reads from blocks, none of which need be one: first works out where they are, then asks memory
+   * for all of them in a loop so short that the processor has all of it in hand at once.
+   *
+   * @param pointers `count` of them, at most READ_AHEAD_MAX; they are overwritten.
+   * @returns something made from all that was read.
+   */
+  readAhead(pointers: Int32Array, count: number): number {
+    const pages = this.#memory.words;
+    const places = this.#aheadPlaces;
+    const lastPlaces = this.#aheadLastPlaces;
+    let found = 0;
+    for (let each = 0; each < count; each += 1) {
+      const pointer = pointers[each]!;
+      if (pointer === NIL) continue;
+      const page = pointer >>> CELL_BITS;
+      pointers[found] = page;
+      const { cellWords } = this.#poolOf(page);
+      const at = (pointer & CELL_MASK) * cellWords;
+      places[found] = at;
+      lastPlaces[found] = at + Math.min(cellWords, AHEAD_WORDS_MAX) - 1;
+      found += 1;
+    }
+    let sum = 0;
+    for (let each = 0; each < found; each += 1) {
+      const words = pages[pointers[each]!]!;
+      sum = (sum + words[places[each]!]! + words[lastPlaces[each]!]!) | 0;
+    }
+    return sum;
   }
 
   setBytes(pointer: number, payloadBytes: number): void {

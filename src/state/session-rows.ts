@@ -99,41 +99,38 @@ export class SessionRows {
   }
 
   /**
-   * Reads the header of each digest, and before that the first one of each bucket, since more than a
-   * third of the sessions are not the first of theirs; see ShardState.readAhead().
+   * Reads the header of each digest; see ShardState.readAhead(). More than a third of the sessions are
+   * not the first of their bucket, so the first that is another's leads to the second, by arithmetic:
+   * a branch on what has just been asked of memory would be guessed wrong too often, and everything
+   * behind it begun anew.
    *
-   * @param pointers gets where their records lie in the arena; NIL for none and for big sessions.
-   * @returns something made from all that was read.
+   * @param pointers gets where their records may lie in the arena; NIL for none and for big sessions.
    */
-  readAhead(digests: Int32Array, places: Int32Array, count: number, pointers: Int32Array): number {
+  readAhead(digests: Int32Array, places: Int32Array, count: number, pointers: Int32Array): void {
+    const pages = this.pool.words;
+    if (pages.length === 0) {
+      pointers.fill(NIL, 0, count);
+      return;
+    }
     for (let each = 0; each < count; each += 1) {
       pointers[each] = this.index.firstOf(digests[places[each]!]!);
     }
-    let sum = 0;
     for (let each = 0; each < count; each += 1) {
-      const row = pointers[each]!;
-      if (row === NIL) continue;
-      sum += this.pool.words[row >>> ROWS_SHIFT]![(row & ROWS_MASK) << ROW_WORDS_SHIFT]!;
-    }
-    for (let each = 0; each < count; each += 1) {
-      pointers[each] = this.#recordOf(pointers[each]!, digests[places[each]!]!);
-    }
-    return sum;
-  }
-
-  /** Where the record lies of the session in a bucket, from a row of it on, whose digest so begins. */
-  #recordOf(first: number, d0: number): number {
-    let row = first;
-    while (row !== NIL) {
-      const words = this.pool.words[row >>> ROWS_SHIFT]!;
+      const row = orRow0(pointers[each]!);
+      const words = pages[row >>> ROWS_SHIFT]!;
       const base = (row & ROWS_MASK) << ROW_WORDS_SHIFT;
-      if (words[base] === d0) {
-        const isElsewhere = (words[base + META_WORD]! & (FLAG_BIG | FLAG_EXTRAS)) !== 0;
-        return isElsewhere ? NIL : words[base + POINTER_WORD]!;
-      }
-      row = words[base + CHAIN_WORD]! - 1;
+      const difference = words[base]! ^ digests[places[each]!]!;
+      const isOther = (difference | -difference) >> 31; // all ones, or 0
+      pointers[each] = (row & ~isOther) | ((words[base + CHAIN_WORD]! - 1) & isOther);
     }
-    return NIL;
+    for (let each = 0; each < count; each += 1) {
+      const row = orRow0(pointers[each]!);
+      const words = pages[row >>> ROWS_SHIFT]!;
+      const base = (row & ROWS_MASK) << ROW_WORDS_SHIFT;
+      // Of a free row all flags are set.
+      const isElsewhere = (words[base + META_WORD]! & (FLAG_BIG | FLAG_EXTRAS)) !== 0;
+      pointers[each] = isElsewhere ? NIL : words[base + POINTER_WORD]!;
+    }
   }
 
   /** A row for a new session without keys and without expiry; NIL when out of pages. */
@@ -308,6 +305,11 @@ export class SessionRows {
   #extrasDoubles(cell: number): Float64Array {
     return this.extras.doubles[(cell / this.extras.cellsPerPage) >>> 0]!;
   }
+}
+
+/** The row, or row 0 in place of NIL. */
+function orRow0(row: number): number {
+  return row & ~(row >> 31);
 }
 
 export function wordAtOf(row: number): number {

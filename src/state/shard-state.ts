@@ -12,6 +12,7 @@
  */
 import type { ByteSpace } from '../core/copy.js';
 import { assert } from '../core/errors.js';
+import { READ_AHEAD_MAX } from '../memory/arena.js';
 import { type MemoryHandles, NIL, STATE_WORD } from '../memory/shared-memory.js';
 import { attachPages } from './attach-pages.js';
 import { Compaction } from './compaction.js';
@@ -34,9 +35,7 @@ import { wordAtOf } from './session-rows.js';
 import { TiedState, type TiedStateOptions } from './tied-state.js';
 import { Undo } from './undo.js';
 
-/** Digests in one readAhead() at most. */
-export const READ_AHEAD_MAX = 16;
-
+export { READ_AHEAD_MAX };
 export type { SessionObserver };
 
 export interface ShardStateOptions extends TiedStateOptions {
@@ -62,7 +61,7 @@ export class ShardState extends TiedState {
   #starting = NIL;
   readonly #ahead = new Int32Array(READ_AHEAD_MAX);
   /** Of no use, but reads whose result goes nowhere may be left out by the compiler. */
-  #aheadSum = 0;
+  protected aheadSum = 0;
   readonly #onDue = (row: number): void => this.#due(row);
 
   constructor(options: ShardStateOptions, handles?: MemoryHandles) {
@@ -107,11 +106,8 @@ export class ShardState extends TiedState {
    * @param places offsets of the digests, `count` of them.
    */
   readAhead(digests: Int32Array, places: Int32Array, count: number): void {
-    this.#aheadSum += this.rows.readAhead(digests, places, count, this.#ahead);
-    for (let index = 0; index < count; index += 1) {
-      const pointer = this.#ahead[index]!;
-      if (pointer !== NIL) this.#aheadSum += this.arena.bytesOf(pointer);
-    }
+    this.rows.readAhead(digests, places, count, this.#ahead);
+    this.aheadSum = this.arena.readAhead(this.#ahead, count);
   }
 
   /**
