@@ -55,6 +55,11 @@ export class Arena {
     );
   }
 
+  /** As CellPool.beginAttaching(). */
+  beginAttaching(): void {
+    for (const pool of this.#pools) pool.beginAttaching();
+  }
+
   attachPage(structure: number, ordinal: number, page: number): void {
     this.#pools[structure - ARENA_STRUCTURE]!.attachPage(ordinal, page);
   }

@@ -12,6 +12,8 @@
 import { assert } from '../core/errors.js';
 import {
   NIL,
+  NO_DOUBLES,
+  NO_WORDS,
   PAGE_BYTES,
   type SharedMemory,
   STRUCTURE_WORDS,
@@ -66,6 +68,20 @@ export class CellPool {
     memory.onMoved(options.structure, (_structure, ordinal, page) => this.#cache(ordinal, page));
     // Live cells without a page cannot be: zero words mean a fresh control block.
     if (this.#control[this.#base + PAGES] === 0) this.#control[this.#base + FREE_HEAD] = NIL;
+  }
+
+  /** Another thread has had the memory: attachPage() follows for each page that there is now. */
+  beginAttaching(): void {
+    const pages = this.#control[this.#base + PAGES]!;
+    // Page by page in the order of the directory would leave holes, and slower arrays.
+    while (this.pages.length < pages) {
+      this.pages.push(NIL);
+      this.words.push(NO_WORDS);
+      this.doubles.push(NO_DOUBLES);
+    }
+    this.pages.length = pages;
+    this.words.length = pages;
+    this.doubles.length = pages;
   }
 
   /** Rebuilds the cache for one page; for a pool attached to memory that is in use. */

@@ -13,6 +13,7 @@ import { assert } from '../core/errors.js';
 import type { CellPool } from './cell-pool.js';
 import {
   NIL,
+  NO_WORDS,
   PAGE_WORDS,
   type SharedMemory,
   STRUCTURE_WORDS,
@@ -56,6 +57,17 @@ export class HashIndex {
     memory.onMoved(options.structure, (_structure, ordinal, page) =>
       this.attachPage(ordinal, page),
     );
+  }
+
+  /** As CellPool.beginAttaching(). */
+  beginAttaching(): void {
+    const pages = this.#control[this.#base + PAGES]!;
+    while (this.#pages.length < pages) {
+      this.#pages.push(NIL);
+      this.#words.push(NO_WORDS);
+    }
+    this.#pages.length = pages;
+    this.#words.length = pages;
   }
 
   attachPage(ordinal: number, page: number): void {

@@ -10,6 +10,9 @@
  *     1                 first free page number, chained through the directory; NIL when none
  *     2                 page numbers handed out so far
  *     3                 page moves made to empty an extent
+ *     4                 changes of the directory: who sees another number than last time looks again
+ *     5                 changes of the extents, likewise
+ *     6                 extents there are
  *     16   STRUCTURES   8 words for each structure, see CellPool and HashIndex
  *     ...  WHEEL        the timing wheel's buckets and bitmaps
  *     ...  STATE        the session state's own words
@@ -24,24 +27,27 @@
  */
 import { ByteSpace } from '../core/copy.js';
 import { assert } from '../core/errors.js';
+import {
+  CHANGES_MASK,
+  EXTENT_WORDS,
+  type ExtentHandles,
+  Extents,
+  EXTENTS_MAX,
+  FIRST_FRAME_AT,
+  FRAMES,
+  NIL,
+  PAGE_BYTES,
+} from './extents.js';
 
-export const PAGE_BYTES = 256 * 1024;
+export { NIL, PAGE_BYTES };
 export const PAGE_WORDS = PAGE_BYTES / 4;
-export const NIL = -1;
 
-const FRAMES = 256; // of an extent
-const EXTENT_BYTES = FRAMES * PAGE_BYTES;
-/**
- * Where the first frame begins in an extent. A buffer of this size begins 16 bytes behind a cache line
- * (the allocator's own header), and cells of 64 and 128 bytes would each lie across one line more
- * (engine bench: GET 406 to 319 ns at 100k sessions, 661 to 552 ns at 4M).
- */
-const CACHE_LINE_BYTES = 64;
-const FIRST_FRAME_AT = CACHE_LINE_BYTES - 16;
-const EXTENTS_MAX = 1_024; // 64 GiB a shard
 const PAGES_MAX = EXTENTS_MAX * FRAMES;
-/** Frames that must be free beyond one extent's worth before pages move to empty an extent. */
-const SPARE_FRAMES = 64;
+/**
+ * Frames that are kept free beyond one extent's worth when pages move to empty an extent: what
+ * spare() makes sure of is not taken away again at once.
+ */
+export const SPARE_FRAMES = 192;
 
 export const STRUCTURES_MAX = 240;
 export const STRUCTURE_WORDS = 8;
@@ -53,8 +59,6 @@ export const STATE_WORDS = 64;
 /** Index into controlDoubles: bytes of the arena's live blocks. The other state words are state's. */
 export const ARENA_BYTES_DOUBLE = STATE_WORD / 2;
 const EXTENTS_WORD = STATE_WORD + STATE_WORDS;
-const EXTENT_WORDS = 16;
-const BITMAP = 8;
 const DIRECTORY_WORD = EXTENTS_WORD + EXTENTS_MAX * EXTENT_WORDS;
 const CONTROL_WORDS = DIRECTORY_WORD + PAGES_MAX * 2;
 
@@ -62,15 +66,20 @@ const PAGES_USED = 0;
 const FREE_PAGE = 1;
 const PAGES_SEEN = 2;
 const PAGES_MOVED = 3;
+const PAGE_CHANGES = 4;
+const EXTENT_CHANGES = 5;
+const EXTENTS_USED = 6;
 
-const NO_WORDS = new Int32Array(0);
-const NO_DOUBLES = new Float64Array(0);
+const NO_FRAME = -1;
+
+/** In the place of what is not there. */
+export const NO_WORDS = new Int32Array(0);
+export const NO_DOUBLES = new Float64Array(0);
 const NO_SPACE = new ByteSpace(new ArrayBuffer(0));
 
 /** What another thread needs to see the same memory. */
-export interface MemoryHandles {
+export interface MemoryHandles extends ExtentHandles {
   readonly control: SharedArrayBuffer;
-  readonly extents: readonly (SharedArrayBuffer | undefined)[];
 }
 
 export class SharedMemory {
@@ -81,21 +90,69 @@ export class SharedMemory {
   readonly doubles: Float64Array[] = [];
   readonly spaces: ByteSpace[] = [];
   readonly #controlShared: SharedArrayBuffer;
-  readonly #extents: (SharedArrayBuffer | undefined)[];
+  readonly #extents: Extents;
+  /** By page number: the frame that its views are of. */
+  readonly #frames: number[] = [];
+  #pageChangesSeen = 0;
   /** Called when a page's views change because the page moved: (structure, ordinal, page). */
   readonly #onMoved: ((structure: number, ordinal: number, page: number) => void)[] = [];
 
   constructor(handles?: MemoryHandles) {
     this.#controlShared = handles?.control ?? new SharedArrayBuffer(CONTROL_WORDS * 4);
-    this.#extents = handles === undefined ? [] : [...handles.extents];
     this.control = new Int32Array(this.#controlShared);
     this.controlDoubles = new Float64Array(this.#controlShared);
+    const words = { extents: EXTENTS_WORD, used: EXTENTS_USED, changes: EXTENT_CHANGES };
+    this.#extents = new Extents(this.control, words, handles);
     if (handles === undefined) this.control[FREE_PAGE] = NIL;
-    else this.#attach();
+    else this.#viewPages();
   }
 
   handles(): MemoryHandles {
-    return { control: this.#controlShared, extents: [...this.#extents] };
+    return { control: this.#controlShared, ...this.#extents.handles() };
+  }
+
+  /** Grows whenever an extent comes or goes. */
+  get extentChanges(): number {
+    return this.#extents.changes;
+  }
+
+  /** Whether the extents known here are those that there are. */
+  get knowsExtents(): boolean {
+    return this.#extents.areKnown;
+  }
+
+  /** Another thread has made or dropped extents; `handles` is how they stand. */
+  adoptExtents(handles: MemoryHandles): void {
+    this.#extents.adopt(handles, (extent) => {
+      // Views of the old one must not be taken for views of this one.
+      for (let page = 0; page < this.#frames.length; page += 1) {
+        if (Math.floor(this.#frames[page]! / FRAMES) === extent) this.#forget(page);
+      }
+    });
+    // Whatever refresh() saw last.
+    this.#pageChangesSeen = NIL;
+  }
+
+  /**
+   * Another thread has had the memory: sees its pages as they are now. The extents must be known.
+   *
+   * @returns whether pages have changed; if so, structures must look for theirs again.
+   */
+  refresh(): boolean {
+    if (this.#pageChangesSeen === this.control[PAGE_CHANGES]) return false;
+    assert(this.knowsExtents, 'the extents are known');
+    this.#viewPages();
+    return true;
+  }
+
+  /** Frames that pages can be placed in without another extent. */
+  get freeFrames(): number {
+    return this.#extents.count * FRAMES - this.control[PAGES_USED]!;
+  }
+
+  /** Makes another extent, untouched as yet, where fewer than SPARE_FRAMES are free. */
+  spare(): void {
+    if (this.freeFrames < SPARE_FRAMES) this.#extents.add();
   }
 
   get pageCount(): number {
@@ -103,7 +160,7 @@ export class SharedMemory {
   }
 
   get extentCount(): number {
-    return this.#extents.reduce((count, extent) => count + (extent === undefined ? 0 : 1), 0);
+    return this.#extents.count;
   }
 
   get pagesMoved(): number {
@@ -120,13 +177,14 @@ export class SharedMemory {
 
   /** A page for a structure, its content undefined, or NIL when all are in use. */
   allocate(structure: number, ordinal: number): number {
-    const frame = this.#takeFrame(NIL);
+    const frame = this.#extents.take(NIL);
     if (frame === NIL) return NIL;
     const page = this.#takePageNumber();
     const at = DIRECTORY_WORD + page * 2;
     this.control[at] = frame;
     this.control[at + 1] = structure | (ordinal << 8);
     this.control[PAGES_USED]! += 1;
+    this.#pagesChanged();
     this.#view(page, frame);
     return page;
   }
@@ -138,11 +196,9 @@ export class SharedMemory {
     this.control[at] = ~(this.control[FREE_PAGE]! + 1);
     this.control[FREE_PAGE] = page;
     this.control[PAGES_USED]! -= 1;
-    // Not deleted: a hole would turn the arrays into slower ones.
-    this.words[page] = NO_WORDS;
-    this.doubles[page] = NO_DOUBLES;
-    this.spaces[page] = NO_SPACE;
-    this.#giveFrame(frame);
+    this.#pagesChanged();
+    this.#forget(page);
+    this.#extents.give(frame);
   }
 
   structureOf(page: number): number {
@@ -165,12 +221,18 @@ export class SharedMemory {
   /** Drops everything at once, as after the construction. */
   reset(): void {
     const seen = this.control[PAGES_SEEN]!;
+    const pageChanges = this.control[PAGE_CHANGES]!;
+    const extentChanges = this.control[EXTENT_CHANGES]!;
     this.control.fill(0, 0, DIRECTORY_WORD + seen * 2);
     this.control[FREE_PAGE] = NIL;
+    this.control[PAGE_CHANGES] = pageChanges;
+    this.control[EXTENT_CHANGES] = extentChanges;
+    this.#pagesChanged();
+    this.#extents.reset();
     this.words.length = 0;
     this.doubles.length = 0;
     this.spaces.length = 0;
-    this.#extents.length = 0;
+    this.#frames.length = 0;
   }
 
   /**
@@ -179,29 +241,23 @@ export class SharedMemory {
    * @returns whether a page moved: then views taken before are stale.
    */
   compact(): boolean {
-    let free = 0;
-    let emptiest = NIL;
-    let mostFree = 0;
-    for (let extent = 0; extent < this.#extents.length; extent += 1) {
-      if (this.#extents[extent] === undefined) continue;
-      const freeHere = this.control[EXTENTS_WORD + extent * EXTENT_WORDS + 1]!;
-      free += freeHere;
-      if (freeHere >= mostFree) {
-        mostFree = freeHere;
-        emptiest = extent;
-      }
+    if (this.freeFrames < FRAMES + SPARE_FRAMES) return false;
+    const emptiest = this.#extents.emptiest();
+    if (this.#extents.isEmpty(emptiest)) {
+      this.#extents.drop(emptiest);
+      return false;
     }
-    if (free < FRAMES + SPARE_FRAMES || emptiest === NIL) return false;
     const page = this.#pageIn(emptiest);
-    const frame = this.#takeFrame(emptiest);
+    const frame = this.#extents.take(emptiest);
     if (page === NIL || frame === NIL) return false;
     const from = this.spaces[page]!.bytes;
     const oldFrame = this.control[DIRECTORY_WORD + page * 2]!;
     this.control[DIRECTORY_WORD + page * 2] = frame;
+    this.#pagesChanged();
     this.#view(page, frame);
     this.spaces[page]!.bytes.set(from);
     this.control[PAGES_MOVED]! += 1;
-    this.#giveFrame(oldFrame);
+    this.#extents.give(oldFrame);
     const structure = this.structureOf(page);
     this.#onMoved[structure]?.(structure, this.ordinalOf(page), page);
     return true;
@@ -216,18 +272,42 @@ export class SharedMemory {
     return NIL;
   }
 
-  #attach(): void {
-    this.forEachPage((_structure, _ordinal, page) => {
-      this.#view(page, this.control[DIRECTORY_WORD + page * 2]!);
-    });
+  /** Makes the views of all pages in use that are not the right ones yet. */
+  #viewPages(): void {
+    const seen = this.control[PAGES_SEEN]!;
+    for (let page = 0; page < seen; page += 1) {
+      const frame = this.control[DIRECTORY_WORD + page * 2]!;
+      if (frame < 0) this.#forget(page);
+      else if (this.#frames[page] !== frame) this.#view(page, frame);
+    }
+    this.words.length = seen;
+    this.doubles.length = seen;
+    this.spaces.length = seen;
+    this.#frames.length = seen;
+    this.#pageChangesSeen = this.control[PAGE_CHANGES]!;
   }
 
   #view(page: number, frame: number): void {
-    const shared = this.#extents[(frame / FRAMES) >>> 0]!;
+    const shared = this.#extents.of(frame);
     const offset = FIRST_FRAME_AT + (frame % FRAMES) * PAGE_BYTES;
     this.words[page] = new Int32Array(shared, offset, PAGE_WORDS);
     this.doubles[page] = new Float64Array(shared, offset, PAGE_BYTES / 8);
     this.spaces[page] = new ByteSpace(shared, offset, PAGE_BYTES);
+    this.#frames[page] = frame;
+  }
+
+  /** Not deleted: a hole would turn the arrays into slower ones. */
+  #forget(page: number): void {
+    this.words[page] = NO_WORDS;
+    this.doubles[page] = NO_DOUBLES;
+    this.spaces[page] = NO_SPACE;
+    this.#frames[page] = NO_FRAME;
+  }
+
+  #pagesChanged(): void {
+    const changes = (this.control[PAGE_CHANGES]! + 1) & CHANGES_MASK;
+    this.control[PAGE_CHANGES] = changes;
+    this.#pageChangesSeen = changes;
   }
 
   #takePageNumber(): number {
@@ -239,50 +319,5 @@ export class SharedMemory {
     const page = this.control[PAGES_SEEN]!;
     this.control[PAGES_SEEN] = page + 1;
     return page;
-  }
-
-  /** A free frame of the lowest extent but one; a new extent where none has any. */
-  #takeFrame(exceptExtent: number): number {
-    for (let extent = 0; extent < this.#extents.length; extent += 1) {
-      if (extent === exceptExtent || this.#extents[extent] === undefined) continue;
-      const at = EXTENTS_WORD + extent * EXTENT_WORDS;
-      if (this.control[at + 1] === 0) continue;
-      return this.#takeFrameOf(extent);
-    }
-    if (exceptExtent !== NIL) return NIL;
-    let extent = this.#extents.indexOf(undefined);
-    if (extent < 0) extent = this.#extents.length;
-    // The last frame is left out for good: a page number and cell of all ones is NIL.
-    if (extent >= EXTENTS_MAX - 1) return NIL;
-    this.#extents[extent] = new SharedArrayBuffer(EXTENT_BYTES + CACHE_LINE_BYTES);
-    const at = EXTENTS_WORD + extent * EXTENT_WORDS;
-    this.control[at] = 1;
-    this.control[at + 1] = FRAMES;
-    this.control.fill(0, at + BITMAP, at + BITMAP + FRAMES / 32);
-    return this.#takeFrameOf(extent);
-  }
-
-  #takeFrameOf(extent: number): number {
-    const at = EXTENTS_WORD + extent * EXTENT_WORDS;
-    for (let word = 0; word < FRAMES / 32; word += 1) {
-      const used = this.control[at + BITMAP + word]!;
-      if (used === -1) continue;
-      const bit = 31 - Math.clz32(~used & -~used);
-      this.control[at + BITMAP + word] = used | (1 << bit);
-      this.control[at + 1]! -= 1;
-      return extent * FRAMES + word * 32 + bit;
-    }
-    return NIL;
-  }
-
-  #giveFrame(frame: number): void {
-    const extent = (frame / FRAMES) >>> 0;
-    const at = EXTENTS_WORD + extent * EXTENT_WORDS;
-    const index = frame % FRAMES;
-    this.control[at + BITMAP + (index >>> 5)]! &= ~(1 << (index & 31));
-    this.control[at + 1]! += 1;
-    if (this.control[at + 1] !== FRAMES) return;
-    this.control[at] = 0;
-    this.#extents[extent] = undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** Makes a state's structures find their pages in memory that is in use already. */
+/** Makes a state's structures find their pages in memory that another thread has had. */
 import { type Arena, ARENA_STRUCTURE } from '../memory/arena.js';
 import type { SharedMemory } from '../memory/shared-memory.js';
 import {
@@ -27,9 +27,14 @@ export interface AttachedParts {
   readonly superseded: SupersededTokens;
 }
 
+interface Attachable {
+  beginAttaching(): void;
+  attachPage(ordinal: number, page: number): void;
+}
+
 export function attachPages(parts: AttachedParts): void {
   const { memory, arena, rows, keys, owners, superseded } = parts;
-  const structures = new Map<number, { attachPage(ordinal: number, page: number): void }>([
+  const structures = new Map<number, Attachable>([
     [STRUCTURE_ROWS, rows.pool],
     [STRUCTURE_ROW_INDEX, rows.index],
     [STRUCTURE_EXTRAS, rows.extras],
@@ -41,6 +46,8 @@ export function attachPages(parts: AttachedParts): void {
     [STRUCTURE_SUPERSEDED, superseded.pool],
     [STRUCTURE_SUPERSEDED_INDEX, superseded.index],
   ]);
+  arena.beginAttaching();
+  for (const structure of structures.values()) structure.beginAttaching();
   memory.forEachPage((structure, ordinal, page) => {
     if (structure >= ARENA_STRUCTURE) arena.attachPage(structure, ordinal, page);
     else structures.get(structure)?.attachPage(ordinal, page);

@@ -138,6 +138,12 @@ export class Notices {
     if (isLast && this.#state.effects instanceof ScratchBuffer) this.#state.effects = undefined;
   }
 
+  /** Another thread has had the memory: changes are noted from now on, or not, as it has left it. */
+  refresh(): void {
+    if (this.watched > 0) this.#state.effects ??= new ScratchBuffer();
+    else if (this.#state.effects instanceof ScratchBuffer) this.#state.effects = undefined;
+  }
+
   /** The watch number given out last. */
   get last(): number {
     return this.#control[STATE_WORD + WATCH_STATE_WORD]!;

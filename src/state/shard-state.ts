@@ -74,6 +74,12 @@ export class ShardState extends TiedState {
     else attachPages(this);
   }
 
+  /** Another thread has had the memory, whose extents are known: goes on from what is there now. */
+  refresh(): void {
+    if (this.memory.refresh()) attachPages(this);
+    this.notices.refresh();
+  }
+
   beginTurn(nowMs: number): void {
     this.nowMs = nowMs;
   }
