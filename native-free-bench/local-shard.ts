@@ -21,7 +21,8 @@ import { Admission } from '../src/shard/admission.js';
 import { Dispatcher } from '../src/shard/dispatch.js';
 import { RingSink } from '../src/shard/ring-sink.js';
 import { ShardCounters } from '../src/shard/shard-counters.js';
-import { REQUESTS_PER_TURN_MAX, ShardLoop } from '../src/shard/shard-loop.js';
+import { ShardLoop } from '../src/shard/shard-loop.js';
+import { REQUESTS_PER_TURN_MAX } from '../src/shard/turn-parts.js';
 import { type SessionObserver, ShardState } from '../src/state/shard-state.js';
 
 const RING_BYTES = 1024 * 1024;
@@ -73,7 +74,8 @@ export class LocalShard {
     this.#port = new MessageChannel().port1;
     const sideRoad = new SideRoad(this.#port);
     const ring = new RingProducer(replies);
-    const sink = new RingSink({ ring, sideRoad, ioBell, shardBell: bell, counters });
+    const room = { isRungFor: true, look: () => 0, wait: () => undefined };
+    const sink = new RingSink({ ring, sideRoad, ioBell, room, counters });
     const admission = new Admission(NO_ADMISSION_LIMITS, state, [state], counters);
     const reply = new ReplyWriter(sink);
     this.state = state;

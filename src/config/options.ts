@@ -47,6 +47,12 @@ export const OPTIONS = {
   port: { kind: 'count', default: 1987, min: 0, max: 65_535, help: 'TCP port; 0 = any free one' },
   shards: { kind: 'count', default: 0, min: 0, max: 64, help: 'shard threads; 0 = by core count' },
   ioThreads: { kind: 'count', default: 1, min: 1, max: 64, help: 'I/O threads sharing the port' },
+  lend: {
+    kind: 'choice',
+    default: 'auto',
+    choices: ['auto', 'never'],
+    help: "auto = an I/O thread runs a sleeping shard's turn itself where few commands wait for it",
+  },
   dataDir: { kind: 'text', default: './data', help: 'directory of the log and the snapshots' },
   memory: {
     kind: 'switch',

@@ -48,8 +48,9 @@ export type LogReport =
 /** A token that SH_ROTATE had replaced came again and was answered 110. */
 export interface ReuseReport {
   readonly type: 'token-reused';
+  readonly shard: number;
   /** The public id of its session. */
   readonly id: string;
-  /** Times this happened on the shard since its last report, to any session. */
+  /** Times the thread has seen this on the shard since its last report, to any session. */
   readonly count: number;
 }

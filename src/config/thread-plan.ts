@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ClockSource } from '../core/clock.js';
 import type { RecoveryPlan } from '../storage/recovery-plan.js';
 import type { MainCall, MainCallAnswered } from './main-call.js';
+import type { ReuseReport } from './shard-messages.js';
 import type { Config } from './options.js';
 import type { User } from './users.js';
 
@@ -14,6 +15,31 @@ export interface LinkPlan {
   readonly requests: SharedArrayBuffer;
   readonly replies: SharedArrayBuffer;
   readonly port: MessagePort;
+}
+
+/** What an I/O thread needs to borrow a shard; see shard/borrower.ts. */
+export interface BorrowPlan {
+  /** See ring/lease.ts. */
+  readonly lease: SharedArrayBuffer;
+  /** To the shard. */
+  readonly port: MessagePort;
+  /** Undefined with --memory. */
+  readonly log: BorrowedLogPlan | undefined;
+}
+
+export interface BorrowedLogPlan {
+  /** Path of the data directory. */
+  readonly directory: string;
+  /** See storage/shard-board.ts. */
+  readonly board: SharedArrayBuffer;
+  readonly recovery: Pick<RecoveryPlan, 'epoch' | 'shard' | 'shards' | 'secretCheck'>;
+}
+
+/** What a shard needs to be borrowed. */
+export interface LendPlan {
+  readonly lease: SharedArrayBuffer;
+  /** By I/O thread. */
+  readonly ports: readonly MessagePort[];
 }
 
 export interface IoThreadPlan {
@@ -42,6 +68,8 @@ export interface IoThreadPlan {
   readonly allCounters: AllCounters;
   /** See ring/event-ring.ts. */
   readonly events: SharedArrayBuffer;
+  /** By shard; undefined where shards are not lent. */
+  readonly borrowing: readonly BorrowPlan[] | undefined;
 }
 
 /** Counters by thread; see core/counters.ts. */
@@ -67,6 +95,8 @@ export interface ShardPlan {
   readonly stopWord: SharedArrayBuffer;
   /** Undefined with --memory. */
   readonly storage: ShardStoragePlan | undefined;
+  /** Undefined where shards are not lent. */
+  readonly lending: LendPlan | undefined;
 }
 
 /** What a shard needs to read its part of the data directory and to write its log there. */
@@ -90,4 +120,6 @@ export type IoThreadReport =
   | { readonly type: 'listening'; readonly port: number; readonly transport: 'uws' | 'ws' }
   | { readonly type: 'listen-failed'; readonly reason: string }
   | { readonly type: 'drained' }
+  /** Of a shard that it has borrowed. */
+  | ReuseReport
   | MainCall;

@@ -32,6 +32,7 @@ export const SHARD_COUNTERS = {
   commands: 'commands executed',
   refusals: 'commands answered with a failing status',
   turns: 'turns of the shard loop that did work',
+  lentTurns: 'turns that I/O threads have run while the shard slept',
   sleeps: 'times the shard slept for want of work',
   idleTurns: 'looks at the rings that found nothing, before a sleep',
   sessions: 'live sessions',

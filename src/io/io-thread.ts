@@ -5,6 +5,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import type { MainCall, MainCallAnswered } from '../config/main-call.js';
+import type { ReuseReport } from '../config/shard-messages.js';
 import type { IoThreadOrder, IoThreadPlan, IoThreadReport } from '../config/thread-plan.js';
 import { clockFrom } from '../core/clock.js';
 import { ByteSpace } from '../core/copy.js';
@@ -13,6 +14,7 @@ import { assert } from '../core/errors.js';
 import { NativeWriter } from '../protocol/native-writer.js';
 import { EventRingReader } from '../ring/event-ring.js';
 import { Authentication } from './authentication.js';
+import type { Borrow } from './borrowed-shard.js';
 import { ConnectionTable, type Connection } from './connection.js';
 import type { DeferredFrames } from './deferred-frames.js';
 import { Drain } from './drain.js';
@@ -52,14 +54,14 @@ const FRAMES_IN = IO_COUNTER_INDEX.framesIn;
 /** For peers to answer a close frame. Main waits longer than this for the thread to end. */
 const LINGER_MS = 1_000;
 
-/** Runs until main ends the thread or a drain is done. */
-export function startIoThread(plan: IoThreadPlan): void {
+/** Runs until main ends the thread or a drain is done. @param borrow makes its hold on a shard. */
+export function startIoThread(plan: IoThreadPlan, borrow: Borrow): void {
   const port = parentPort;
   assert(port !== null, 'an I/O thread runs in a worker');
   const report = (message: IoThreadReport): void => {
     port.postMessage(message);
   };
-  const thread = new IoThread(plan, report);
+  const thread = new IoThread(plan, report, borrow);
   // A thread must not end with native sockets open: Node would abort the process without a reason.
   process.once('uncaughtException', (error) => {
     thread.abandon();
@@ -102,8 +104,8 @@ export class IoThread implements TransportHandlers<Connection> {
   readonly #inbox = new ByteSpace(new ArrayBuffer(INBOX_BYTES));
   #transport: Transport | undefined;
 
-  /** @param post takes calls to main. */
-  constructor(plan: IoThreadPlan, post: (call: MainCall) => void) {
+  /** @param post takes calls and reports to main. */
+  constructor(plan: IoThreadPlan, post: (message: MainCall | ReuseReport) => void, borrow: Borrow) {
     const { config, links, shardBells } = plan;
     this.#plan = plan;
     this.#counters = new Float64Array(plan.counters);
@@ -154,6 +156,11 @@ export class IoThread implements TransportHandlers<Connection> {
     this.#textRouter = new TextRouter(this.#traffic, this.#router);
     const pump = new ReplyPump(this.#traffic, this.#watches);
     this.#pump = pump;
+    for (const [shard, link] of this.#traffic.links.entries()) {
+      const { replies, sideRoad } = link;
+      const takeReplies = (): void => void pump.pump();
+      link.borrowed = borrow(shard, { replies, sideRoad, pump: takeReplies, report: post });
+    }
     this.#turns = new Turns(this.#traffic, { pump, subscriptions: this.#subscriptions }, plan.bell);
     this.#traffic.wake = () => this.#turns.start();
   }

@@ -46,3 +46,8 @@ function routes(): Uint8Array {
 export const SESSION_OP = Uint8Array.from({ length: OP_MAX + 1 }, (_, op) =>
   entryByOp[op]?.isDefaultMap === true ? op - KV_OFFSET : op,
 );
+
+/** By op: 1 for commands that may take long, whatever their size: no I/O thread runs them. */
+export const IS_SLOW = Uint8Array.from({ length: 256 }, (_, op) =>
+  op > OP_MAX || entryByOp[op]?.spec.isSlow === true ? 1 : 0,
+);

@@ -71,14 +71,18 @@ export class Turns {
     for (let i = 0; i < links.length; i += 1) links[i]!.flush();
     const taken = this.#pump.pump();
     this.#subscriptions.deliver();
+    // Replies may have asked for something more of a shard: that is for the next turn.
+    let hasMore = false;
     for (let i = 0; i < links.length; i += 1) {
       if (links[i]!.unpark()) links[i]!.flush();
+      hasMore ||= links[i]!.hasUnpublished;
     }
     this.#idleTurns = taken > 0 ? 0 : this.#idleTurns + 1;
     // The first has sent what came in.
     if (this.#idleTurns > 1) traffic.counters[IDLE_TURNS]! += 1;
+    // What shards were borrowed for has been answered, so that often nothing is in flight.
     const isPollWorthwhile = traffic.inFlight > 0 && this.#idleTurns < this.#idleTurnsMax;
-    if (taken > 0 || isPollWorthwhile || !this.#sleeper.sleep(count)) setImmediate(this.#turn);
+    if (hasMore || isPollWorthwhile || !this.#sleeper.sleep(count)) setImmediate(this.#turn);
     else this.#isPolling = false;
   }
 }

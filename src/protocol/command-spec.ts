@@ -25,5 +25,7 @@ export interface CommandSpec {
   readonly right?: NeededRight;
   /** What is needed instead where a member is absent or nil. */
   readonly rightWithout?: { readonly member: string; readonly right: NeededRight };
+  /** It may take long, whatever its own size: where it runs, others wait. */
+  readonly isSlow?: true;
   readonly summary: string;
 }

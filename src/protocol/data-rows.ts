@@ -171,6 +171,7 @@ export const DATA_ROWS = {
       cnt: { type: 'uint', help: '1; 0 if the value has no such place' },
     },
     statuses: [4, 22],
+    isSlow: true,
     summary: 'Replaces a part of a value.',
   },
   SH_FIND: {
@@ -196,6 +197,7 @@ export const DATA_ROWS = {
       },
     },
     statuses: [4, 13],
+    isSlow: true,
     summary: 'Looks into the values.',
   },
   SH_BATCH: {
@@ -213,6 +215,7 @@ export const DATA_ROWS = {
       rsps: { type: 'rsps', help: 'one `[st, body]` each, as far as they were executed' },
     },
     statuses: [],
+    isSlow: true,
     summary:
       'Executes data commands in order, as one step. The first that fails undoes them all, and gives the whole its status.',
   },

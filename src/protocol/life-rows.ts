@@ -86,6 +86,7 @@ export const LIFE_ROWS = {
     statuses: [],
     right: 'owners',
     rightWithout: { member: 'owner', right: 'admin' },
+    isSlow: true,
     summary: 'Ends every session, or every session of an owner. The default map stays.',
   },
   SH_EXISTS: {
@@ -203,6 +204,7 @@ export const LIFE_ROWS = {
     },
     statuses: [],
     right: 'owners',
+    isSlow: true,
     summary: 'Lists the sessions of an owner. Extends nothing.',
   },
   SH_END_ID: {
@@ -217,6 +219,7 @@ export const LIFE_ROWS = {
     result: {},
     statuses: [],
     right: 'owners',
+    isSlow: true,
     summary:
       'Ends one of the sessions of an owner by its public id. 100 if the owner has none of this id.',
   },

@@ -85,9 +85,21 @@ export class RingProducer extends RingEnd {
     this.#headSeen = Atomics.load(this.positions, HEAD);
   }
 
+  /** Another thread has produced meanwhile, and published all of it: goes on where it left off. */
+  resume(): void {
+    this.#tail = Atomics.load(this.positions, TAIL);
+    this.#published = this.#tail;
+    this.#headSeen = Atomics.load(this.positions, HEAD);
+  }
+
   /** Whether records are reserved that the consumer cannot see yet. */
   get hasUnpublished(): boolean {
     return this.#tail !== this.#published;
+  }
+
+  /** Whether the consumer has released all that was published. */
+  isDrained(): boolean {
+    return Atomics.load(this.positions, HEAD) === this.#published;
   }
 
   /**
@@ -146,6 +158,13 @@ export class RingConsumer extends RingEnd {
 
   constructor(shared: SharedArrayBuffer) {
     super(shared);
+    this.#head = Atomics.load(this.positions, HEAD);
+    this.#released = this.#head;
+    this.#tailSeen = this.#head;
+  }
+
+  /** Another thread has consumed meanwhile, and released all of it: goes on where it left off. */
+  resume(): void {
     this.#head = Atomics.load(this.positions, HEAD);
     this.#released = this.#head;
     this.#tailSeen = this.#head;

@@ -6,11 +6,20 @@
 import { randomBytes } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
 import type { Config } from '../config/options.js';
-import type { IoThreadPlan, LinkPlan, ShardPlan, ShardStoragePlan } from '../config/thread-plan.js';
+import type {
+  BorrowedLogPlan,
+  BorrowPlan,
+  IoThreadPlan,
+  LendPlan,
+  LinkPlan,
+  ShardPlan,
+  ShardStoragePlan,
+} from '../config/thread-plan.js';
 import type { User } from '../config/users.js';
 import type { ClockSource } from '../core/clock.js';
 import { allocateCounters, IO_COUNTERS, SHARD_COUNTERS } from '../core/counters.js';
 import { DOORBELL_BYTES } from '../ring/doorbell.js';
+import { LEASE_BYTES } from '../ring/lease.js';
 import { allocateEventRing } from '../ring/event-ring.js';
 import { OWNER_LOCKS_BYTES } from '../ring/owner-locks.js';
 import { allocateRing } from '../ring/spsc-ring.js';
@@ -59,6 +68,8 @@ export function makePlans(options: {
   const authLock = new SharedArrayBuffer(4);
   const secret = storage?.secret ?? new Uint8Array(randomBytes(SECRET_BYTES));
   const recoveries = storage?.recoveryPlans() ?? [];
+  const storages = shards.map((_, index) => storagePlanOf(storage, recoveries[index]));
+  const leases = isLending(config) ? storages.map((plan) => makeLease(config, plan)) : undefined;
 
   return {
     io: ios.map(({ bell, counters }, index) => ({
@@ -78,6 +89,7 @@ export function makePlans(options: {
       counters,
       allCounters,
       events,
+      borrowing: leases?.flatMap(({ ofIoThreads }) => ofIoThreads[index] ?? []),
     })),
     shards: shards.map(({ bell, counters }, index) => ({
       kind: 'shard',
@@ -90,7 +102,8 @@ export function makePlans(options: {
       counters,
       events,
       stopWord: new SharedArrayBuffer(STOP_WORD_BYTES),
-      storage: storagePlanOf(storage, recoveries[index]),
+      storage: storages[index],
+      lending: leases?.[index]?.ofShard,
     })),
   };
 }
@@ -112,6 +125,33 @@ function storagePlanOf(
 ): ShardStoragePlan | undefined {
   if (storage === undefined || recovery === undefined) return undefined;
   return { directory: storage.path, recovery, board: allocateShardBoard() };
+}
+
+/** With fsync always a turn waits for the disk, which no I/O thread may. */
+function isLending({ lend, memory, fsync }: Config): boolean {
+  return lend === 'auto' && (memory || fsync !== 'always');
+}
+
+/** A shard's lease as it and each I/O thread see it: a channel to each. */
+function makeLease(
+  config: Config,
+  storage: ShardStoragePlan | undefined,
+): { readonly ofShard: LendPlan; readonly ofIoThreads: readonly BorrowPlan[] } {
+  const lease = new SharedArrayBuffer(LEASE_BYTES);
+  const channels = times(config.ioThreads, () => new MessageChannel());
+  return {
+    ofShard: { lease, ports: channels.map(({ port2 }) => port2) },
+    ofIoThreads: channels.map(({ port1 }) => ({
+      lease,
+      port: port1,
+      log: storage && borrowedLogOf(storage),
+    })),
+  };
+}
+
+function borrowedLogOf({ directory, board, recovery }: ShardStoragePlan): BorrowedLogPlan {
+  const { epoch, shard, shards, secretCheck } = recovery;
+  return { directory, board, recovery: { epoch, shard, shards, secretCheck } };
 }
 
 /** One link as each of its two ends sees it: the same rings, the two ports of one channel. */

@@ -102,10 +102,12 @@ export class SegmentSync {
     const closed = segments.filter(({ isClosed }) => isClosed);
     const hadNewName = this.#hasNewName;
     this.#hasNewName = false;
+    board.isSyncing = true;
     const results = await Promise.allSettled([
       ...wanted.map(({ fd }) => this.#files.syncLater(fd)),
       hadNewName ? this.#files.syncDirectoryLater(this.#folder) : undefined,
     ]);
+    board.isSyncing = false;
     for (const segment of closed) this.#close(segment);
     const failure = results.find((result) => result.status === 'rejected');
     if (failure !== undefined) {

@@ -136,8 +136,8 @@ export class Server {
       fail = settle;
     });
     this.#shards = this.#plans.shards.map((plan) => new ServerThread(plan, fail));
-    logTokenReuses(this.#shards, log);
     this.#ioThreads = this.#plans.io.map((plan) => new ServerThread(plan, fail));
+    logTokenReuses([...this.#shards, ...this.#ioThreads], log);
     if (directory !== undefined) {
       const clock = this.#clock;
       const [plans, threads] = [this.#plans, this.#shards];

@@ -3,7 +3,7 @@
  * a failure, reported with the reason. Threads are never restarted: what a thread held in its head
  * when it died is not known.
  */
-import { Worker } from 'node:worker_threads';
+import { Worker, type MessagePort } from 'node:worker_threads';
 import type { IoThreadPlan, ShardPlan } from '../config/thread-plan.js';
 
 /**
@@ -30,7 +30,7 @@ export class ServerThread {
     this.#worker = new Worker(new URL(`../../workers/${plan.kind}.js`, import.meta.url), {
       name: this.name,
       workerData: plan,
-      transferList: plan.links.map((link) => link.port),
+      transferList: portsOf(plan),
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
       // Main syncs and closes the files that a shard has opened, also after the shard's end.
       trackUnmanagedFds: false,
@@ -69,4 +69,11 @@ export class ServerThread {
     await this.#end;
     clearTimeout(timer);
   }
+}
+
+function portsOf(plan: IoThreadPlan | ShardPlan): MessagePort[] {
+  const ports = plan.links.map((link) => link.port);
+  if (plan.kind === 'io') ports.push(...(plan.borrowing ?? []).map(({ port }) => port));
+  else ports.push(...(plan.lending?.ports ?? []));
+  return ports;
 }

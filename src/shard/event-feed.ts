@@ -34,6 +34,13 @@ const KIND_NUMBERS: Readonly<Record<LifecycleKind, number>> = {
   ended: ENDED,
 };
 
+/** Events that another thread could not write, because its log had failed. */
+export interface HeldEvents {
+  /** Eight words each, as they are gathered here. */
+  readonly words: Int32Array;
+  readonly times: Float64Array;
+}
+
 export class EventFeed implements LifecycleObserver {
   readonly #ring: EventRingWriter;
   /** Event n of this turn lies at n % capacity: six words of ids, its kind. */
@@ -96,16 +103,46 @@ export class EventFeed implements LifecycleObserver {
     this.#count = 0;
   }
 
+  /** All that wait, the oldest first; they are somebody else's from here on. */
+  take(): HeldEvents {
+    const first = Math.max(0, this.#count - this.#capacity);
+    const words = new Int32Array((this.#count - first) * EVENT_WORDS);
+    const times = new Float64Array(this.#count - first);
+    for (let event = first; event < this.#count; event += 1) {
+      const place = event % this.#capacity;
+      const from = place * EVENT_WORDS;
+      words.set(this.#words.subarray(from, from + EVENT_WORDS), (event - first) * EVENT_WORDS);
+      times[event - first] = this.#times[place]!;
+    }
+    this.#count = 0;
+    return { words, times };
+  }
+
+  /** Events of another feed that has taken them. */
+  adopt({ words, times }: HeldEvents): void {
+    for (let event = 0; event < times.length; event += 1) {
+      const place = this.#place();
+      const from = event * EVENT_WORDS;
+      this.#words.set(words.subarray(from, from + EVENT_WORDS), place * EVENT_WORDS);
+      this.#times[place] = times[event]!;
+    }
+  }
+
   /** @returns where its words are. */
   #add(kind: number, digest: Int32Array, at: number): number {
-    if (this.#count === this.#capacity && this.#capacity < this.#ring.slots) this.#grow();
-    const place = this.#count % this.#capacity;
+    const place = this.#place();
     const word = place * EVENT_WORDS;
     for (let i = 0; i < ID_WORDS; i += 1) this.#words[word + i] = digest[at + i]!;
     this.#words[word + KIND_WORD] = kind;
     this.#times[place] = this.#nowMs;
-    this.#count += 1;
     return word;
+  }
+
+  /** For one more event. */
+  #place(): number {
+    if (this.#count === this.#capacity && this.#capacity < this.#ring.slots) this.#grow();
+    this.#count += 1;
+    return (this.#count - 1) % this.#capacity;
   }
 
   #grow(): void {

@@ -33,8 +33,8 @@ const MASK_BIT = 31;
 
 export interface PushesParts {
   readonly sessions: ShardState;
-  /** By I/O thread. */
-  readonly sinks: readonly RingSink[];
+  /** By I/O thread; for a borrower its own alone, since nobody else watches then. */
+  readonly sinks: readonly (RingSink | undefined)[];
   readonly counters: ShardCounters;
 }
 
@@ -130,8 +130,8 @@ export class Pushes {
     writer.endReply();
     for (let io = 0; io < sinks.length; io += 1) {
       if ((notice.ios & (1 << (io & MASK_BIT))) === 0) continue;
-      const sink = sinks[io]!;
-      if (sink.isClosed) continue;
+      const sink = sinks[io];
+      if (sink === undefined || sink.isClosed) continue;
       const at = sink.begin(meaning, PUSH, PUSH_HEADER_BYTES + writer.length);
       sink.space.view.setInt32(at, notice.watch, true);
       sink.space.view.setInt32(at + 4, notice.row, true);

@@ -5,10 +5,10 @@
  * sends 210 in their place.
  *
  * A ring without room makes the shard wait: it publishes what it has, wakes the I/O thread and
- * looks again. That cannot deadlock, because I/O threads never wait for shards.
+ * looks again. That cannot deadlock, because I/O threads never wait for shards; one that has borrowed
+ * the shard takes the replies itself.
  */
 import { ByteSpace } from '../core/copy.js';
-import type { Doorbell } from '../ring/doorbell.js';
 import {
   NOT_DURABLE,
   NOT_DURABLE_SIDE_ROAD,
@@ -16,23 +16,41 @@ import {
   REPLY_HEADER_BYTES,
   SIDE_ROAD,
 } from '../ring/records.js';
-import type { SideRoad } from '../ring/side-road.js';
 import { RING_FULL, type RingProducer } from '../ring/spsc-ring.js';
 import type { ReplySink } from '../commands/reply.js';
 import type { ShardCounters } from './shard-counters.js';
 import type { TurnLog, WaitingReplies } from './turn-log.js';
 
-/** How long the shard sleeps before it looks for room again, should no bell ring. */
-const ROOM_WAIT_MS = 1;
 /** Places for replies that wait for the log; doubled when they do not suffice. */
 const FIRST_PLACES = 256;
+
+/** How whoever runs the shard waits until the I/O thread has made room in the reply ring. */
+export interface RoomWait {
+  /** Whether the I/O thread must ring once there is room. */
+  readonly isRungFor: boolean;
+  /** Before the last look for room; its result is for wait(). */
+  look(): number;
+  wait(looked: number): void;
+}
+
+export interface RingSinkParts {
+  readonly ring: RingProducer;
+  /** Takes replies too large for the ring. */
+  readonly sideRoad: { post(buffer: ArrayBuffer): void };
+  /** Of the I/O thread. */
+  readonly ioBell: { ring(): void };
+  readonly room: RoomWait;
+  readonly counters: ShardCounters;
+  /** Undefined where nothing is kept on disk. */
+  readonly log?: TurnLog | undefined;
+}
 
 export class RingSink implements ReplySink, WaitingReplies {
   space: ByteSpace;
   readonly #ring: RingProducer;
-  readonly #sideRoad: SideRoad;
-  readonly #ioBell: Doorbell;
-  readonly #shardBell: Doorbell;
+  readonly #sideRoad: RingSinkParts['sideRoad'];
+  readonly #ioBell: RingSinkParts['ioBell'];
+  readonly #room: RoomWait;
   readonly #counters: ShardCounters;
   readonly #log: TurnLog | undefined;
   /** Unpublished records that wait for the log: offsets in the ring, `#waitingCount` of them. */
@@ -43,23 +61,20 @@ export class RingSink implements ReplySink, WaitingReplies {
   #connection = 0;
   #ticket = 0;
 
-  constructor(parts: {
-    readonly ring: RingProducer;
-    readonly sideRoad: SideRoad;
-    readonly ioBell: Doorbell;
-    readonly shardBell: Doorbell;
-    readonly counters: ShardCounters;
-    /** Undefined where nothing is kept on disk. */
-    readonly log?: TurnLog | undefined;
-  }) {
+  constructor(parts: RingSinkParts) {
     this.#ring = parts.ring;
     this.#sideRoad = parts.sideRoad;
     this.#ioBell = parts.ioBell;
-    this.#shardBell = parts.shardBell;
+    this.#room = parts.room;
     this.#counters = parts.counters;
     this.space = parts.ring.space;
     this.#log = parts.log;
     parts.log?.covers(this);
+  }
+
+  /** Another thread has written to the ring meanwhile, and published all of it. */
+  resume(): void {
+    this.#ring.resume();
   }
 
   /** Whether the I/O thread has ended its work: it has its last reply, and must get no push. */
@@ -141,15 +156,15 @@ export class RingSink implements ReplySink, WaitingReplies {
   #waitForRoom(bytes: number): number {
     this.#counters.add('replyRingWaits', 1);
     for (;;) {
-      const rung = this.#shardBell.count();
-      this.#ring.wantRoom(true);
+      const looked = this.#room.look();
+      this.#ring.wantRoom(this.#room.isRungFor);
       this.publish();
       const at = this.#ring.reserve(bytes);
       if (at !== RING_FULL) {
         this.#ring.wantRoom(false);
         return at;
       }
-      this.#shardBell.wait(rung, ROOM_WAIT_MS);
+      this.#room.wait(looked);
     }
   }
 }

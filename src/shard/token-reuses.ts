@@ -3,7 +3,7 @@
  * the session's public id, never the token. At most one report a second: whoever has such a token can
  * send it a million times. The next report then says how often it was meanwhile.
  */
-import type { ShardReport } from '../config/shard-messages.js';
+import type { ReuseReport } from '../config/shard-messages.js';
 import type { Clock } from '../core/clock.js';
 import { NIL } from '../memory/shared-memory.js';
 import { sessionIdText } from '../protocol/token.js';
@@ -14,13 +14,15 @@ const DIGEST_WORDS = 4;
 
 export class TokenReuses {
   readonly #clock: Clock;
-  readonly #report: (report: ShardReport) => void;
+  readonly #report: (report: ReuseReport) => void;
+  readonly #shard: number;
   readonly #digest = new Int32Array(DIGEST_WORDS);
   readonly #digestBytes = new Uint8Array(this.#digest.buffer);
   #reportedMs = -Infinity;
   #unreported = 0;
 
-  constructor(clock: Clock, report: (report: ShardReport) => void) {
+  constructor(shard: number, clock: Clock, report: (report: ReuseReport) => void) {
+    this.#shard = shard;
     this.#clock = clock;
     this.#report = report;
   }
@@ -32,7 +34,7 @@ export class TokenReuses {
     if (row === NIL || Math.abs(nowMs - this.#reportedMs) < REPORT_MS) return;
     for (let word = 0; word < DIGEST_WORDS; word += 1) this.#digest[word] = rows.word(row, word);
     const id = sessionIdText(this.#digestBytes);
-    this.#report({ type: 'token-reused', id, count: this.#unreported });
+    this.#report({ type: 'token-reused', shard: this.#shard, id, count: this.#unreported });
     this.#reportedMs = nowMs;
     this.#unreported = 0;
   }

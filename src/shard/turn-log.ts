@@ -56,7 +56,8 @@ export interface WaitingReplies {
 
 export interface TurnLogParts {
   readonly log: BatchLog;
-  readonly board: LogNews;
+  /** Undefined for a borrower: it borrows nothing while there is news, and tells nobody. */
+  readonly board: LogNews | undefined;
   /** Whose reads are told whether they may move deadlines. */
   readonly states: readonly { mayExtendOnRead: boolean }[];
   readonly counters: ShardCounters;
@@ -88,6 +89,17 @@ export class TurnLog {
   /** Whether commands that change something must be refused. */
   get isFailing(): boolean {
     return this.#parts.log.isFailing;
+  }
+
+  /** Failed syncs, as main counts them, that this log knows of. */
+  get syncFailures(): number {
+    return this.#syncFailures;
+  }
+
+  /** Another thread has had the log. Nothing is left over, unless it failed in those hands. */
+  resume(): void {
+    this.#lengthSeen = this.#effects.length;
+    this.#tellOfChange();
   }
 
   beginTurn(nowMs: number): void {
@@ -134,6 +146,7 @@ export class TurnLog {
 
   #takeNews(): void {
     const { board, log } = this.#parts;
+    if (board === undefined) return;
     if (board.syncFailures !== this.#syncFailures) {
       this.#syncFailures = board.syncFailures;
       log.syncFailed();
@@ -154,7 +167,7 @@ export class TurnLog {
 
   #tellOfChange(): void {
     const { counters, log, report } = this.#parts;
-    if (log.isFailing === this.#wasFailing) return;
+    if (log.isFailing === this.#wasFailing || this.#parts.board === undefined) return;
     this.#wasFailing = log.isFailing;
     if (log.isFailing) {
       counters.add('logFailures', 1);

@@ -126,6 +126,12 @@ export class EffectBuffer {
     this.entries += 1;
   }
 
+  /** All the entries of another buffer. */
+  adopt(entries: Uint8Array, count: number): void {
+    this.append(entries);
+    this.entries += count - 1;
+  }
+
   /** Makes room for so many bytes behind the length. */
   reserve(bytes: number): void {
     const needed = this.length + bytes + PADDING_ROOM_BYTES;

@@ -5,6 +5,7 @@
  *   i32 words 0 to 15, written by main
  *     0 orders posted        1 chunks of walks that are done   2 failed syncs of segments
  *     3 logFrom of the newest snapshot in the manifest         4 synced: low half of a sequence
+ *     5 1: a sync is under way
  *   i32 words 16 to 31, written by the shard
  *    16 written: low half of the sequence   17 segment number   18 its descriptor, or -1   19 1: failing
  *    20 reports of segments posted
@@ -23,6 +24,7 @@ const CHUNKS_DONE = 1;
 const SYNC_FAILURES = 2;
 const SNAPSHOT_DONE = 3;
 const SYNCED = 4;
+const SYNCING = 5;
 const WRITTEN = 16;
 const SEGMENT = 17;
 const DESCRIPTOR = 18;
@@ -73,6 +75,15 @@ export class ShardBoard {
 
   countSyncFailure(): void {
     Atomics.add(this.#words, SYNC_FAILURES, 1);
+  }
+
+  /** Main is syncing the log: until it is done, a write may wait for the disk. */
+  get isSyncing(): boolean {
+    return Atomics.load(this.#words, SYNCING) !== 0;
+  }
+
+  set isSyncing(isSyncing: boolean) {
+    Atomics.store(this.#words, SYNCING, isSyncing ? 1 : 0);
   }
 
   /** Set by main after the manifest names a new snapshot: the segment where its log begins. */

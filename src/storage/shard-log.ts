@@ -12,6 +12,9 @@
  *   sync by main    batches already acknowledged may be lost: the segment is given up, and nothing
  *                   is written until a snapshot that began after it is in the manifest
  *
+ * An I/O thread that has borrowed the shard writes by a log of its own over the same board, where all
+ * that a log must know is; between two turns neither holds anything back, unless the log fails.
+ *
  * In a segment given up, what the next one repeats does not count (see log-reader.ts).
  */
 import { EffectBuffer } from '../state/effect-buffer.js';
@@ -36,6 +39,14 @@ export interface SegmentReport {
   readonly isClosed: boolean;
 }
 
+/** Where the log of a recovered shard begins. */
+export interface LogBeginning {
+  readonly nextSegment: number;
+  readonly nextSequence: number;
+  /** Bytes of log that the newest snapshot does not spare a recovery; none unless said. */
+  readonly logBytes?: number;
+}
+
 export interface ShardLogOptions {
   readonly files: Files;
   /** The data directory. */
@@ -44,10 +55,8 @@ export interface ShardLogOptions {
   readonly shard: number;
   readonly shards: number;
   readonly secretCheck: string;
-  readonly nextSegment: number;
-  readonly nextSequence: number;
-  /** Bytes of log that the newest snapshot does not spare a recovery. */
-  readonly logBytes?: number;
+  /** Undefined for a second log beside the shard's own, over the same board: it goes on where that is. */
+  readonly begin: LogBeginning | undefined;
   readonly fsync: FsyncChoice;
   readonly segmentBytes: number;
   readonly board: ShardBoard;
@@ -66,8 +75,9 @@ export class ShardLog {
   readonly #board: ShardBoard;
   readonly #syncsEach: boolean;
   readonly #header = emptyBatchHeader();
-  /** Of the segment's number; changes with it. */
+  /** Of the number of a segment; changes with it. */
   #seed = 0;
+  #seedSegment = 0;
   #retryAtMs = -Infinity;
   #failure = '';
 
@@ -77,14 +87,25 @@ export class ShardLog {
     this.#board = options.board;
     this.#syncsEach = options.fsync === 'always';
     this.effects = options.effects ?? new EffectBuffer();
-    const { board } = options;
-    board.sequence = options.nextSequence - 1;
-    // What recovery has read it has also synced.
-    board.syncedLow = board.writtenLow;
-    board.descriptor = NO_DESCRIPTOR;
-    board.position = 0;
-    board.logBytes = options.logBytes ?? 0;
-    this.#enter(options.nextSegment);
+    if (options.begin === undefined) this.resume();
+    else this.#begin(options.begin);
+  }
+
+  /** Another thread has written meanwhile, and left nothing over. */
+  resume(): void {
+    if (this.#board.segment !== this.#seedSegment) this.#enter(this.#board.segment);
+  }
+
+  /** Whether so many bytes would go to the segment in hand, so that no file begins or ends. */
+  isSteady(bytes: number): boolean {
+    const { descriptor, position } = this.#board;
+    return descriptor !== NO_DESCRIPTOR && position + bytes < this.#options.segmentBytes;
+  }
+
+  /** Effects that another thread could not log come first; this log fails from here on as that did. */
+  adopt(effects: Uint8Array, entries: number, failure: string): void {
+    this.effects.adopt(effects, entries);
+    this.#failure = failure;
   }
 
   get isFailing(): boolean {
@@ -152,6 +173,17 @@ export class ShardLog {
   /** Hands the segment over to main, or closes it. Effects not flushed are lost. */
   close(): void {
     if (this.#board.descriptor !== NO_DESCRIPTOR) this.#retire();
+  }
+
+  #begin({ nextSegment, nextSequence, logBytes }: LogBeginning): void {
+    const board = this.#board;
+    board.sequence = nextSequence - 1;
+    // What recovery has read it has also synced.
+    board.syncedLow = board.writtenLow;
+    board.descriptor = NO_DESCRIPTOR;
+    board.position = 0;
+    board.logBytes = logBytes ?? 0;
+    this.#enter(nextSegment);
   }
 
   #commit(nowMs: number): boolean {
@@ -293,6 +325,7 @@ export class ShardLog {
 
   #enter(number: number): void {
     this.#board.segment = number;
+    this.#seedSegment = number;
     const { epoch, shard, secretCheck } = this.#options;
     this.#seed = checksumSeed({ kind: FILE_KINDS.log, epoch, shard, number, secretCheck });
   }

@@ -4,6 +4,7 @@ import { MessageChannel } from 'node:worker_threads';
 import type { MainCall } from '../../src/config/main-call.js';
 import { OPTIONS, type Config } from '../../src/config/options.js';
 import type { User } from '../../src/config/users.js';
+import type { ReuseReport } from '../../src/config/shard-messages.js';
 import type { IoThreadPlan } from '../../src/config/thread-plan.js';
 import {
   allocateCounters,
@@ -172,8 +173,12 @@ export function startIo(
     counters,
     allCounters: { io: [counters], shards: ends.map((end) => end.counters) },
     events,
+    borrowing: undefined,
   };
-  const io = new IoThread(plan, (call) => calls.push(call));
+  const post = (message: MainCall | ReuseReport): void => {
+    if (message.type === 'call') calls.push(message);
+  };
+  const io = new IoThread(plan, post, () => undefined);
   return {
     io,
     calls,

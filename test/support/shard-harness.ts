@@ -31,8 +31,9 @@ import { EventFeed } from '../../src/shard/event-feed.js';
 import { Pushes } from '../../src/shard/pushes.js';
 import { RingSink } from '../../src/shard/ring-sink.js';
 import { NO_OBSERVER, observerOf, ShardCounters } from '../../src/shard/shard-counters.js';
-import { REQUESTS_PER_TURN_MAX, ShardLoop } from '../../src/shard/shard-loop.js';
+import { ShardLoop } from '../../src/shard/shard-loop.js';
 import { TokenReuses } from '../../src/shard/token-reuses.js';
+import { REQUESTS_PER_TURN_MAX } from '../../src/shard/turn-parts.js';
 import { TurnLog } from '../../src/shard/turn-log.js';
 import { type SessionObserver, ShardState } from '../../src/state/shard-state.js';
 import type { Files } from '../../src/storage/files.js';
@@ -155,7 +156,7 @@ export class ShardHarness {
       ring: new RingProducer(replies),
       sideRoad: new SideRoad(port2),
       ioBell: new Doorbell(bells[0]!),
-      shardBell: new Doorbell(bells[1]!),
+      room: { isRungFor: true, look: () => 0, wait: () => undefined },
       counters,
       log: turnLog,
     });
@@ -188,7 +189,7 @@ export class ShardHarness {
         counters,
         log: turnLog,
         events: feed,
-        reuses: new TokenReuses(this.clock, (report) => this.reuses.push(report)),
+        reuses: new TokenReuses(0, this.clock, (report) => this.reuses.push(report)),
       }),
       states,
       counters,
@@ -206,7 +207,7 @@ export class ShardHarness {
     files.makeDirectory('/data/log');
     return new ShardLog({
       ...{ files, directory: '/data', epoch: 1, shard: 0, shards: 1, fsync },
-      ...{ secretCheck: '0123456789abcdef', nextSegment: 1, nextSequence: 1 },
+      ...{ secretCheck: '0123456789abcdef', begin: { nextSegment: 1, nextSequence: 1 } },
       segmentBytes: 64 << 20,
       board: this.board,
       onSegment: (segment) => this.reports.push({ type: 'segment', ...segment }),

@@ -54,7 +54,7 @@ export class SnapshotShard {
     this.#clock = clock;
     this.log = new ShardLog({
       ...{ files, directory: DATA, ...place, fsync: 'no', secretCheck: '0123456789abcdef' },
-      ...{ nextSegment: 1, nextSequence: 1, segmentBytes: 1 << 20, board: this.board },
+      ...{ begin: { nextSegment: 1, nextSequence: 1 }, segmentBytes: 1 << 20, board: this.board },
       onSegment: () => undefined,
     });
     this.state = new ShardState({ nowMs: START_MS, seed: [1, 2], observer: NO_OBSERVER });

@@ -196,10 +196,10 @@ describe('SH_ROTATE', () => {
     rotate(shard, KEY, SECOND);
     for (let i = 0; i < 5; i += 1) shard.ask('SH_GET_ALL', KEY);
     const id = idOf(SECOND);
-    expect(shard.reuses).toEqual([{ type: 'token-reused', id, count: 1 }]);
+    expect(shard.reuses).toEqual([{ type: 'token-reused', shard: 0, id, count: 1 }]);
     shard.clock.advance(1_000);
     shard.ask('SH_GET_ALL', KEY);
-    expect(shard.reuses.at(-1)).toEqual({ type: 'token-reused', id, count: 5 });
+    expect(shard.reuses.at(-1)).toEqual({ type: 'token-reused', shard: 0, id, count: 5 });
     expect(shard.counter('tokensReused')).toBe(6);
   });
 

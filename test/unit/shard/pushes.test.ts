@@ -41,8 +41,9 @@ class Shard {
       channels.push(channel);
       this.rings.push(new RingConsumer(shared));
       const [ring, sideRoad] = [new RingProducer(shared), new SideRoad(channel.port2)];
-      const [ioBell, shardBell] = [bell(), bell()];
-      this.#sinks.push(new RingSink({ ring, sideRoad, ioBell, shardBell, counters }));
+      const ioBell = bell();
+      const room = { isRungFor: true, look: () => 0, wait: () => undefined };
+      this.#sinks.push(new RingSink({ ring, sideRoad, ioBell, room, counters }));
     }
     this.pushes = new Pushes({ sessions: this.state, sinks: this.#sinks, counters });
     this.state.started(this.row);

@@ -19,7 +19,7 @@ import {
   RingConsumer,
   RingProducer,
 } from '../../../src/ring/spsc-ring.js';
-import { RingSink } from '../../../src/shard/ring-sink.js';
+import { RingSink, type RoomWait } from '../../../src/shard/ring-sink.js';
 import { ShardCounters } from '../../../src/shard/shard-counters.js';
 import { type BatchLog, TurnLog } from '../../../src/shard/turn-log.js';
 
@@ -31,16 +31,20 @@ interface Received {
 }
 
 /** The bell on which the shard waits for room: instead of sleeping, the other side reads on. */
-class ReadingBell extends Doorbell {
+class ReadingRoom implements RoomWait {
   readonly #read: () => void;
+  readonly isRungFor = true;
   waits = 0;
 
   constructor(read: () => void) {
-    super(new SharedArrayBuffer(DOORBELL_BYTES));
     this.#read = read;
   }
 
-  override wait(): void {
+  look(): number {
+    return 0;
+  }
+
+  wait(): void {
     this.waits += 1;
     // Not every wake-up has made room.
     if (this.waits % 2 === 0) this.#read();
@@ -88,7 +92,7 @@ class FakeLog implements BatchLog {
 class Setup {
   readonly ring = allocateRing(4_096);
   readonly ioBell = new Doorbell(new SharedArrayBuffer(DOORBELL_BYTES));
-  readonly bell = new ReadingBell(() => this.read());
+  readonly room = new ReadingRoom(() => this.read());
   readonly received: Received[] = [];
   readonly sink: RingSink;
   readonly #consumer = new RingConsumer(this.ring);
@@ -107,7 +111,7 @@ class Setup {
       ring: new RingProducer(this.ring),
       sideRoad: new SideRoad(port2),
       ioBell: this.ioBell,
-      shardBell: this.bell,
+      room: this.room,
       counters,
       log: this.log,
     });
@@ -192,7 +196,7 @@ describe('RingSink', () => {
       expect(Buffer.from(got).equals(expected)).toBe(true);
     }
     expect(setup.waitsCounted).toBeGreaterThan(100);
-    expect(setup.bell.waits).toBeGreaterThanOrEqual(setup.waitsCounted);
+    expect(setup.room.waits).toBeGreaterThanOrEqual(setup.waitsCounted);
   });
 });
 
