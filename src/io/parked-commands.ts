@@ -31,6 +31,8 @@ export class ParkedCommands {
     const needed = LENGTH_BYTES + padded(bytes);
     let chunk = this.#chunks.at(-1);
     if (chunk === undefined || chunk.end + needed > chunk.space.bytes.length) {
+      // One that is kept empty would still be taken for the first.
+      if (chunk?.end === 0) this.#chunks.pop();
       chunk = { space: new ByteSpace(new ArrayBuffer(Math.max(CHUNK_BYTES, needed))), end: 0 };
       this.#chunks.push(chunk);
     }

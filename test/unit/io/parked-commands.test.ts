@@ -26,3 +26,14 @@ test.each([1, 2])('ParkedCommands agrees with a list (seed %i)', (seed) => {
   }
   expect(parked.bytes).toBe(model.reduce((sum, command) => sum + command.length, 0));
 });
+
+test('takes a command larger than the memory it has kept from earlier ones', () => {
+  const parked = new ParkedCommands();
+  parked.add(100);
+  parked.dropFirst();
+  const { space, at } = parked.add(100_000);
+  space.bytes.fill(7, at, at + 100_000);
+  expect([parked.firstBytes, parked.firstSpace.bytes[parked.firstAt]]).toEqual([100_000, 7]);
+  parked.dropFirst();
+  expect([parked.isEmpty, parked.bytes]).toEqual([true, 0]);
+});
