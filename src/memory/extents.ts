@@ -17,8 +17,12 @@ const EXTENT_BYTES = FRAMES * PAGE_BYTES;
  */
 const CACHE_LINE_BYTES = 64;
 export const FIRST_FRAME_AT = CACHE_LINE_BYTES - 16;
-/** In an extent's words: frames free, and from BITMAP on a bit for each that is taken. */
+/**
+ * In an extent's words: frames free, the count of changes when it was made, and from BITMAP on a bit for
+ * each frame that is taken.
+ */
 const FREE = 1;
+const MADE = 2;
 const BITMAP = 8;
 /** Numbers of changes come round; nobody sleeps through so many. */
 export const CHANGES_MASK = 0x3fff_ffff;
@@ -26,6 +30,8 @@ export const CHANGES_MASK = 0x3fff_ffff;
 /** What another thread needs to see the same extents. */
 export interface ExtentHandles {
   readonly extents: readonly (SharedArrayBuffer | undefined)[];
+  /** By extent: a number that no earlier one in its place had. A buffer that was posted is another object. */
+  readonly made: readonly number[];
   /** Which state of them that is. */
   readonly extentChanges: number;
 }
@@ -38,6 +44,8 @@ export class Extents {
   readonly #usedWord: number;
   readonly #changesWord: number;
   readonly #extents: (SharedArrayBuffer | undefined)[];
+  /** Of those known here. */
+  #made: readonly number[];
   /** Only who makes extents drops them: others could not tell it. */
   readonly #isMaker: boolean;
   #changesSeen = 0;
@@ -53,11 +61,13 @@ export class Extents {
     this.#changesWord = words.changes;
     this.#isMaker = handles === undefined;
     this.#extents = handles === undefined ? [] : [...handles.extents];
+    this.#made = handles?.made ?? [];
     this.#changesSeen = handles?.extentChanges ?? 0;
   }
 
   handles(): ExtentHandles {
-    return { extents: [...this.#extents], extentChanges: this.#changesSeen };
+    const made = this.#extents.map((_, extent) => this.#wordOf(extent, MADE));
+    return { extents: [...this.#extents], made, extentChanges: this.#changesSeen };
   }
 
   get count(): number {
@@ -74,12 +84,14 @@ export class Extents {
   }
 
   /** @param onOther called with the number of each that is another one than was known. */
-  adopt({ extents, extentChanges }: ExtentHandles, onOther: (extent: number) => void): void {
+  adopt({ extents, made, extentChanges }: ExtentHandles, onOther: (extent: number) => void): void {
     for (let extent = 0; extent < Math.max(extents.length, this.#extents.length); extent += 1) {
-      if (this.#extents[extent] !== extents[extent]) onOther(extent);
+      const isSame = extents[extent] !== undefined && made[extent] === this.#made[extent];
+      if (isSame && this.#extents[extent] !== undefined) continue;
+      onOther(extent);
+      this.#extents[extent] = extents[extent];
     }
-    this.#extents.length = 0;
-    this.#extents.push(...extents);
+    this.#made = made;
     this.#changesSeen = extentChanges;
   }
 
@@ -125,6 +137,7 @@ export class Extents {
     const at = this.#word + extent * EXTENT_WORDS;
     this.#control[at] = 1;
     this.#control[at + FREE] = FRAMES;
+    this.#control[at + MADE] = this.changes;
     this.#control.fill(0, at + BITMAP, at + BITMAP + FRAMES / 32);
     this.#control[this.#usedWord]! += 1;
     this.#changed();
@@ -154,7 +167,11 @@ export class Extents {
   }
 
   #freeOf(extent: number): number {
-    return this.#control[this.#word + extent * EXTENT_WORDS + FREE]!;
+    return this.#wordOf(extent, FREE);
+  }
+
+  #wordOf(extent: number, word: number): number {
+    return this.#control[this.#word + extent * EXTENT_WORDS + word]!;
   }
 
   #takeOf(extent: number): number {

@@ -16,7 +16,7 @@
  *     16   STRUCTURES   8 words for each structure, see CellPool and HashIndex
  *     ...  WHEEL        the timing wheel's buckets and bitmaps
  *     ...  STATE        the session state's own words
- *     ...  EXTENTS      16 words an extent: [exists, free frames, -, -, -, -, -, -, bitmap x 8]
+ *     ...  EXTENTS      16 words an extent: [exists, free frames, made, -, -, -, -, -, bitmap x 8]
  *     ...  DIRECTORY    2 words a page: [frame or ~next free, structure | ordinal << 8]
  *
  * Why 64 MiB: smaller buffers come from the C heap, which keeps what is freed (measured: 300

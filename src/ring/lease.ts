@@ -49,14 +49,15 @@ export class Lease {
     while (Atomics.compareExchange(this.#words, STATE, FREE, HELD) !== FREE) {
       Atomics.store(this.#words, WANTED, 1);
       Atomics.wait(this.#words, STATE, LENT, WANT_WAIT_MS);
-      Atomics.store(this.#words, WANTED, 0);
     }
+    Atomics.store(this.#words, WANTED, 0);
   }
 
-  /** An I/O thread: never waits. */
+  /** An I/O thread: never waits, and gives way to a shard's thread that does. */
   borrow(): boolean {
     return (
       Atomics.load(this.#words, STATE) === FREE &&
+      Atomics.load(this.#words, WANTED) === 0 &&
       Atomics.compareExchange(this.#words, STATE, FREE, LENT) === FREE
     );
   }

@@ -238,18 +238,25 @@ export class Borrower {
 
   /** At once, so that memory that the shard has given up does not stay because of this thread. */
   #learn({ state, handles }: LenderReport): void {
-    const before = this.#handles[state]?.extents ?? [];
+    const isLost = this.#hasLost(state, handles);
     this.#handles[state] = handles;
-    const isKept = before.every(
-      (extent, at) => extent === undefined || extent === handles.extents[at],
-    );
-    if (isKept) {
-      this.#engine?.states[state]!.memory.adoptExtents(handles);
-    } else {
+    if (isLost) {
       // Views of what has gone are all over it.
       this.#engine = undefined;
       this.#collect();
+    } else {
+      this.#engine?.states[state]!.memory.adoptExtents(handles);
     }
+  }
+
+  /** Whether extents have gone that were there before. A call of its own: what it saw is garbage after it. */
+  #hasLost(state: number, now: MemoryHandles): boolean {
+    const before = this.#handles[state];
+    if (before === undefined) return false;
+    return before.extents.some((extent, at) => {
+      const isThere = now.extents[at] !== undefined && now.made[at] === before.made[at];
+      return extent !== undefined && !isThere;
+    });
   }
 
   /** The shard wakes up in time for the deadlines it knows. */
