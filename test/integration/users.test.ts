@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { connect } from '../../src/client/index.js';
 import { runCommandLine } from '../support/command-line.js';
+import { fixedPort } from '../support/fixed-port.js';
 import { NativeCaller } from '../support/native-caller.js';
 import { RawClient } from '../support/raw-client.js';
 import { type ServerProcess, startServer } from '../support/server-process.js';
@@ -105,8 +106,8 @@ test('the SDK says who it is', async () => {
 
 test('the SDK says so again after it has lost its connection, before all else', async () => {
   const directory = join(folder, 'data');
-  const first = await start('--data-dir', directory, '--shards', '2');
-  const { port } = new URL(first.url);
+  const port = await fixedPort();
+  const first = await start('--data-dir', directory, '--shards', '2', '--port', port);
   const auth = { user: 'shop', secret: secretOf('shop') };
   const client = await connect(first.url, { auth, reconnect: { initialMs: 20, maxMs: 100 } });
   const session = await client.newSession({ keys: { step: 1 } });
