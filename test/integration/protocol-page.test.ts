@@ -101,7 +101,7 @@ describe('docs/PROTOCOL.md', () => {
     ['{"SH_INFO":{}}', '{"SH_INFO_RSP":{"st":13}}'],
     ['{"id":7,"SV_PING":{}}', '{"id":7,"SV_PING_RSP":{"st":1}}'],
     ['{"SH_NEW":{"expiry":{}}}', '{"SH_NEW_RSP":{"st":26}}'],
-    ['{"SH_END":{"tkn":"no token"}}', '{"SH_END_RSP":{"st":100,"tkn":"no token"}}'],
+    ['{"SH_END":{"tkn":"no token"}}', '{"SH_END_RSP":{"st":100}}'],
     ['{"SH_OPEN":{"name":"none"}}', '{"SH_OPEN_RSP":{"st":102,"tkn":null}}'],
   ])('says that %j is answered %s', async (message, reply) => {
     expect((await exchange(message)).toString()).toBe(reply);
