@@ -3,7 +3,7 @@
  * of --fsync, beside Redis (HSET) without persistence and with its append-only file, all in one
  * interleaved run under one generator.
  */
-import type { Bench, Output } from './bench.js';
+import type { Bench, Chart, Output, Series } from './bench.js';
 import { RATIO_GOALS } from './end-to-end.bench.js';
 import { Fleet, refuseFailures, type Contender, type LoadCase } from './fleet.js';
 import { SHAPES } from './load.js';
@@ -133,18 +133,11 @@ function report(variants: readonly Variant[], cases: readonly LoadCase[], output
       ]),
     ],
   });
-  output.chart('durability', {
-    name: 'set',
-    title: 'Writes per second by how soon they are on disk',
-    unit: 'commands/s',
-    isLog: true,
-    groups: loads,
-    series: rates.map((one) => ({
-      name: one.name,
-      values: one.rates.map((rate) => rate.median),
-      spread: one.rates.map((rate) => [rate.min, rate.max] as const),
-    })),
-  });
+  const reference = casesOf(NAMES.redis('everysec'));
+  if (reference.length > 0) {
+    const logged = variants.filter(({ log }) => log !== 'none');
+    output.chart('durability', chartOf(logged, casesOf, reference));
+  }
   for (const { over, under, values, atLeast } of measured) {
     if (atLeast === undefined) continue;
     for (const [at, value] of values.entries()) {
@@ -153,6 +146,32 @@ function report(variants: readonly Variant[], cases: readonly LoadCase[], output
     }
   }
   for (const one of cases) writeResult(one, output);
+}
+
+/** Commands per second as multiples of the reference's in the same round. */
+function chartOf(
+  variants: readonly Variant[],
+  casesOf: (name: string) => readonly LoadCase[],
+  reference: readonly LoadCase[],
+): Chart {
+  const series = variants.map(({ name }): Series => {
+    const ratios = casesOf(name).map((one, at) => {
+      const references = ratesOf(reference[at]!);
+      return summaryOf(ratesOf(one).map((rate, round) => rate / references[round]!));
+    });
+    return {
+      name,
+      values: ratios.map((ratio) => ratio.median),
+      spread: ratios.map(({ min, max }) => [min, max] as const),
+    };
+  });
+  return {
+    name: 'set',
+    title: 'Writes per second with a log, as multiples of Redis with appendonly everysec',
+    unit: 'times Redis',
+    groups: SHAPES.map((shape) => shape.name),
+    series,
+  };
 }
 
 function writeResult(one: LoadCase, output: Output): void {

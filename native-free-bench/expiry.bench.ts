@@ -24,7 +24,7 @@ const STANDING_SECONDS = 3_600;
 const CONNECTIONS = 4;
 /** Time to start the sessions in, before the first is due. */
 const LEAD_MS_MIN = 5_000;
-const LEAD_MS_PER_SESSION = 0.05;
+const LEAD_MS_PER_SESSION = 0.015;
 const DUE_WITHIN_MS = 1_000;
 const CALM_MS = 2_000;
 const WARM_MS = 500;

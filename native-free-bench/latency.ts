@@ -5,7 +5,7 @@ import { median } from './statistics.js';
 /** Nanoseconds would be too many digits: microseconds, up to a minute. */
 const LATENCY_US_MAX = 60_000_000;
 
-/** Plain JavaScript: its WebAssembly twin is no faster at the few values a window has. */
+/** In plain JavaScript. That of perf_hooks would do as well, but it cannot cross to another process. */
 export function newLatencyHistogram(): Histogram {
   return build({ highestTrackableValue: LATENCY_US_MAX, numberOfSignificantValueDigits: 3 });
 }

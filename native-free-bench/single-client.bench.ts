@@ -50,10 +50,14 @@ function report(cases: readonly LoadCase[], targets: readonly TargetKind[], outp
     medianLatency(rounds.map((round) => round.latencyUs));
   output.table('single-client', {
     rows: [
-      [`${operation.toUpperCase()}, latency, µs`, ...LATENCY_NAMES, 'commands/s'],
+      [
+        `${operation.toUpperCase()}, latency, µs`,
+        ...[...LATENCY_NAMES, 'p50 of the rounds', 'commands/s'],
+      ],
       ...cases.map((one) => [
         one.name,
         ...latencyCells(latenciesOf(one)),
+        rangeOf(one.rounds.map((round) => round.latencyUs.p50)),
         compact(median(one.rounds.map((round) => round.perSecond))),
       ]),
     ],
@@ -74,4 +78,8 @@ function report(cases: readonly LoadCase[], targets: readonly TargetKind[], outp
       perRoundP50Us: one.rounds.map((round) => round.latencyUs.p50),
     });
   }
+}
+
+function rangeOf(values: readonly number[]): string {
+  return `${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)}`;
 }
