@@ -1,141 +1,209 @@
 /**
- * A million sessions due within the same second, while other commands are answered: how long those
- * take, and when the server counts the last due session as gone.
+ * What expiry does to the commands of others, and how late it is itself, at half of what the server
+ * takes of a closed loop: a million sessions due within the same second, and a million that stay
+ * while a hundred thousand a second come due.
  *
- * Sessions are started with lives that end, spread evenly, in the one second after a common
- * instant. Other sessions live on; their keys are read all the time, one command in flight a
- * connection. Latencies of the calm seconds before stand beside those of the expiry.
+ * Sessions are started with lives that end, spread evenly, in the seconds after a common instant.
+ * Others live on: theirs are the commands, by an open loop. Its latencies without anything due
+ * stand beside those meanwhile. A Sojourn counts by itself how late each session went.
  */
 import { randomFillSync } from 'node:crypto';
 import type { Bench, Output } from './bench.js';
 import { Caller } from './caller.js';
 import { fill } from './fill.js';
+import { fullLoad } from './full-load.js';
 import { LATENCY_NAMES, latencyCells, latencyFrom } from './latency.js';
-import { delay, Load, type WindowResult } from './load.js';
+import { delay } from './load.js';
+import { statsCommand, statsFrom, type ThreadDurations } from './native-protocol.js';
 import type { BenchOptions } from './options.js';
+import { PacedLoad, type PacedResult } from './paced-load.js';
 import { TOKEN_BYTES, type Protocol } from './protocol.js';
+import { durationsBetween, msAt, type Durations } from './server-times.js';
 import { protocolOf, sessionServers, startTarget, type SessionServer } from './servers.js';
 import { compact } from './table.js';
-import { buildTape } from './tape.js';
 
 const SESSIONS = 1_000_000;
-const STANDING_SESSIONS = 1_000;
-const STANDING_SECONDS = 3_600;
-const CONNECTIONS = 4;
-/** Time to start the sessions in, before the first is due. */
-const LEAD_MS_MIN = 5_000;
-const LEAD_MS_PER_SESSION = 0.015;
-const DUE_WITHIN_MS = 1_000;
-const CALM_MS = 2_000;
-const WARM_MS = 500;
-const POLL_MS = 5;
-const GIVE_UP_MS = 120_000;
-const SHAPE = { name: '1 in flight', messagesInFlight: 1, commandsPerMessage: 1 };
+const STANDING_SECONDS = 36_000;
+const FULL_SECONDS = 0.5;
+const WARM_SECONDS = 0.5;
+const CALM_SECONDS = 3;
+/** Due sessions take longer to start than those before; and then there is the calm. */
+const LEAD_FACTOR = 1.5;
+const LEAD_MS = 2_000 + (CALM_SECONDS + WARM_SECONDS) * 1_000;
+const POLL_MS = 20;
+const GIVE_UP_MS = 60_000;
+const P99_RATIO_MAX = 2;
+
+/** How many are due of as many sessions as stay, and in how long. */
+interface Case {
+  readonly name: string;
+  readonly dueWithinMs: number;
+  /** As a part of those that are due. */
+  readonly standing: number;
+  readonly lagMsMax: number;
+}
+
+const CASES: readonly Case[] = [
+  { name: 'all in one second', dueWithinMs: 1_000, standing: 0.1, lagMsMax: 100 },
+  { name: 'a tenth a second', dueWithinMs: 10_000, standing: 1, lagMsMax: 50 },
+];
 
 interface ExpiryResult {
   readonly target: SessionServer;
-  readonly calm: WindowResult;
-  readonly during: WindowResult;
-  /** From the last deadline until only the standing sessions are counted. */
+  readonly one: Case;
+  readonly perSecond: number;
+  readonly calm: PacedResult;
+  readonly during: PacedResult;
+  /** From the last deadline until only those are counted that stay. */
   readonly goneMs: number;
+  /** Undefined where the server does not count them. */
+  readonly lags: Durations | undefined;
 }
 
 export const expiry: Bench = {
   name: 'expiry',
-  summary: 'latency of other commands while a million sessions expire in one second',
+  summary: 'latency of other commands while a million sessions expire, and how late those go',
 
   async run(options, output) {
     const sessions = options.sessions === 0 ? SESSIONS : options.sessions;
     const results: ExpiryResult[] = [];
     for (const target of sessionServers(options.targets)) {
-      results.push(await expire(target, sessions, options, output));
+      for (const one of CASES) results.push(await expire(target, one, sessions, options, output));
     }
     output.heading(
       'expiry',
-      `${sessions} sessions due within one second, ${CONNECTIONS} connections`,
+      `${sessions} sessions due, half reads and half writes of others, ${options.connections} connections`,
     );
-    output.table('expiry', {
-      rows: [
-        ['latency of reads, µs', ...LATENCY_NAMES, 'reads/s', 'all gone after'],
-        ...results.flatMap(({ target, calm, during, goneMs }) => [
-          [`${target}, calm`, ...figuresOf(calm), ''],
-          [`${target}, expiring`, ...figuresOf(during), `${goneMs.toFixed(0)} ms`],
-        ]),
-      ],
-    });
-    for (const { target, calm, during, goneMs } of results) {
-      output.result('expiry', {
-        target,
-        sessions,
-        goneMs,
-        calmUs: latencyFrom(calm.latencyUs),
-        expiringUs: latencyFrom(during.latencyUs),
-        serverFlags: options.serverFlags,
+    for (const one of CASES) {
+      const rows = results.filter((result) => result.one === one).flatMap(rowsOf);
+      output.table('expiry', {
+        title: one.name,
+        rows: [
+          ['latency, µs', ...LATENCY_NAMES, 'commands/s', 'lag p99', 'all gone after'],
+          ...rows,
+        ],
       });
     }
+    for (const result of results) report(result, sessions, options, output);
   },
 };
 
-function figuresOf(window: WindowResult): string[] {
-  const latency = latencyFrom(window.latencyUs);
-  return [...latencyCells(latency), compact(window.commands / window.seconds)];
+function rowsOf({ target, calm, during, goneMs, lags }: ExpiryResult): string[][] {
+  const lag = lags === undefined ? '' : `${msAt(lags, 99).toFixed(1)} ms`;
+  return [
+    [`${target}, calm`, ...figuresOf(calm), '', ''],
+    [`${target}, expiring`, ...figuresOf(during), lag, `${goneMs.toFixed(0)} ms`],
+  ];
+}
+
+function figuresOf({ latencyUs, commands, seconds }: PacedResult): string[] {
+  return [...latencyCells(latencyFrom(latencyUs)), compact(commands / seconds)];
+}
+
+function report(
+  { target, one, perSecond, calm, during, goneMs, lags }: ExpiryResult,
+  sessions: number,
+  options: BenchOptions,
+  output: Output,
+): void {
+  const calmUs = latencyFrom(calm.latencyUs);
+  const expiringUs = latencyFrom(during.latencyUs);
+  if (lags !== undefined) {
+    output.goal('expiry', {
+      what: `${one.name}: p99 of the lag, ms`,
+      value: msAt(lags, 99),
+      atMost: one.lagMsMax,
+    });
+    output.goal('expiry', {
+      what: `${one.name}: p99 of commands over p99 without`,
+      value: expiringUs.p99 / calmUs.p99,
+      atMost: P99_RATIO_MAX,
+    });
+  }
+  const lagMs = lags && { p50: msAt(lags, 50), p99: msAt(lags, 99), max: msAt(lags, 100) };
+  output.result('expiry', {
+    ...{ target, case: one.name, sessions, perSecond, goneMs, calmUs, expiringUs, lagMs },
+    serverFlags: options.serverFlags,
+  });
 }
 
 async function expire(
   target: SessionServer,
+  one: Case,
   sessions: number,
   options: BenchOptions,
   output: Output,
 ): Promise<ExpiryResult> {
   const protocol = protocolOf(target);
-  const { port } = await startTarget(target, options.serverFlags);
-  const standing = randomFillSync(Buffer.alloc(STANDING_SESSIONS * TOKEN_BYTES));
-  await fill({
-    port,
-    protocol,
-    sessions: STANDING_SESSIONS,
-    tokens: standing,
-    secondsOf: () => STANDING_SECONDS,
-  });
-  const dueMs = performance.now() + LEAD_MS_MIN + sessions * LEAD_MS_PER_SESSION;
+  const { connections, rate, serverFlags } = options;
+  const { port, stop } = await startTarget(target, serverFlags);
+  const standing = Math.round(sessions * one.standing);
+  const tokens = randomFillSync(Buffer.alloc(standing * TOKEN_BYTES));
+  const startedMs = performance.now();
+  await fill({ port, protocol, tokens, sessions: standing, secondsOf: () => STANDING_SECONDS });
+  const msPerSession = (performance.now() - startedMs) / standing;
+  const full = await fullLoad({ port, protocol, tokens, connections, seconds: FULL_SECONDS });
+  const perSecond = rate > 1 ? rate : full * rate;
+  const operations = ['get', 'set'] as const;
+  const load = await PacedLoad.open({ port, protocol, tokens, connections, operations });
+  const caller = await Caller.open(port, protocol);
+
+  const dueMs = performance.now() + LEAD_MS + sessions * msPerSession * LEAD_FACTOR;
   await fill({
     port,
     protocol,
     sessions,
     tokens: randomFillSync(Buffer.alloc(sessions * TOKEN_BYTES)),
-    secondsOf: () => (leftBefore(dueMs) + Math.random() * DUE_WITHIN_MS) / 1_000,
+    secondsOf: () => (leftBefore(dueMs) + Math.random() * one.dueWithinMs) / 1_000,
   });
-  const leftMs = leftBefore(dueMs);
-  output.progress(`${target}: filled, ${(leftMs / 1_000).toFixed(1)} s before the first is due`);
-
-  const load = await Load.open(port, protocol, CONNECTIONS);
-  const caller = await Caller.open(port, protocol);
-  const tape = buildTape({ protocol, operation: 'get', perMessage: 1, tokens: standing });
-  const window = { pid: undefined, warmSeconds: WARM_MS / 1_000, seconds: CALM_MS / 1_000 };
-  const calm = await load.run(SHAPE, tape, window);
-  await delay(dueMs - WARM_MS - performance.now());
-  const gone = allGone(caller, protocol);
-  const during = await load.run(SHAPE, tape, { ...window, until: gone });
-  const goneMs = (await gone) - dueMs - DUE_WITHIN_MS;
+  output.progress(`${target}, ${one.name}: ${compact(perSecond)}/s of ${compact(full)}`);
+  const lagsSoFar = await lagsOf(caller, target);
+  const pace = { perSecond, warmSeconds: WARM_SECONDS };
+  const calm = await load.run({ ...pace, until: delay((WARM_SECONDS + CALM_SECONDS) * 1_000) });
+  await delay(dueMs - WARM_SECONDS * 1_000 - performance.now());
+  const gone = allGone(caller, protocol, standing, dueMs + one.dueWithinMs);
+  const during = await load.run({ ...pace, until: gone });
+  const goneMs = (await gone) - dueMs - one.dueWithinMs;
+  const lags = await lagsOf(caller, target);
   load.close();
   caller.close();
-  if (calm.failures + during.failures > 0) throw new Error(`${target}: reads failed meanwhile`);
-  return { target, calm, during, goneMs };
+  await stop();
+  return {
+    ...{ target, one, perSecond, calm, during, goneMs },
+    lags: lagsSoFar && lags && durationsBetween(lagsSoFar, lags),
+  };
+}
+
+/** Undefined where the server does not count them. */
+async function lagsOf(
+  caller: Caller,
+  target: SessionServer,
+): Promise<readonly ThreadDurations[] | undefined> {
+  if (target !== 'sojourn') return undefined;
+  return statsFrom(await caller.call(statsCommand())).expiryLags;
 }
 
 /** Milliseconds until the first is due; throws when what comes before that no longer fits. */
 function leftBefore(dueMs: number): number {
   const leftMs = dueMs - performance.now();
-  if (leftMs < WARM_MS + CALM_MS) throw new Error('too slow: sessions come due while they start');
+  if (leftMs < (2 * WARM_SECONDS + CALM_SECONDS) * 1_000) {
+    throw new Error('too slow: sessions come due while they start');
+  }
   return leftMs;
 }
 
-/** The instant at which only the standing sessions are left. */
-async function allGone(caller: Caller, protocol: Protocol): Promise<number> {
+/** The instant at which only those are left that stay. */
+async function allGone(
+  caller: Caller,
+  protocol: Protocol,
+  standing: number,
+  lastDueMs: number,
+): Promise<number> {
+  await delay(lastDueMs - performance.now());
   const giveUpMs = performance.now() + GIVE_UP_MS;
   while (performance.now() < giveUpMs) {
     const live = protocol.liveFrom(await caller.call(protocol.countLive()));
-    if (live <= STANDING_SESSIONS) return performance.now();
+    if (live <= standing) return performance.now();
     await delay(POLL_MS);
   }
   throw new Error(`sessions are left ${GIVE_UP_MS / 1_000} s after their deadline`);

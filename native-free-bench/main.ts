@@ -8,6 +8,7 @@ import { ioPath } from './io-path.bench.js';
 import { layout } from './layout.bench.js';
 import { memory } from './memory.bench.js';
 import { openLoop } from './open-loop.bench.js';
+import { pauses } from './pauses.bench.js';
 import { recovery } from './recovery.bench.js';
 import { report } from './report.bench.js';
 import { ring } from './ring.bench.js';
@@ -18,7 +19,7 @@ import { helpText, parseOptions, type BenchOptions } from './options.js';
 import { killAll, stopAll } from './processes.js';
 
 const BENCHES: readonly Bench[] = [
-  ...[endToEnd, openLoop, singleClient, memory, expiry, engine, ioPath, layout, ring],
+  ...[endToEnd, openLoop, singleClient, memory, pauses, expiry, engine, ioPath, layout, ring],
   ...[durability, recovery, snapshot, sdk, report],
 ];
 

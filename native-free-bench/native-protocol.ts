@@ -156,7 +156,12 @@ export const statsCommand = (): Buffer => withoutBody(CATALOGUE.SV_STATS.op);
 export interface Stats {
   readonly io: readonly Readonly<Record<string, number>>[];
   readonly shards: readonly Readonly<Record<string, number>>[];
+  readonly expiryLags: readonly ThreadDurations[];
+  readonly replyTimes: readonly ThreadDurations[];
 }
+
+/** Counts by the end of their bucket, milliseconds; see core/durations.ts. */
+export type ThreadDurations = readonly (readonly [endMs: number, count: number])[];
 
 export const statsFrom = (reply: Buffer): Stats => decoded(reply)[2] as unknown as Stats;
 

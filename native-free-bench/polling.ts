@@ -19,7 +19,7 @@ export async function pollsOf(caller: Caller): Promise<Polls> {
   return pollsFrom(statsFrom(await caller.call(statsCommand())));
 }
 
-export function pollsFrom({ io, shards }: Stats): Polls {
+export function pollsFrom({ io, shards }: Pick<Stats, 'io' | 'shards'>): Polls {
   const total = (threads: Stats['io'], name: string): number =>
     threads.reduce((sum, thread) => sum + (thread[name] ?? 0), 0);
   return {

@@ -7,19 +7,18 @@ import { benchDirectory } from './bench-directory.js';
 import type { Bench, Output } from './bench.js';
 import { Caller } from './caller.js';
 import { fill } from './fill.js';
-import { delay, Load, SHAPES } from './load.js';
+import { fullLoad } from './full-load.js';
+import { delay } from './load.js';
 import { nativeProtocol } from './native-protocol.js';
 import type { BenchOptions } from './options.js';
 import { PacedLoad, type PacedResult } from './paced-load.js';
-import { TOKEN_BYTES, type Operation } from './protocol.js';
+import { TOKEN_BYTES } from './protocol.js';
 import { startSojourn } from './servers.js';
 import { median, summaryOf } from './statistics.js';
 import { compact } from './table.js';
-import { buildTape } from './tape.js';
 
 const SESSIONS = 1_000_000;
 const SESSION_SECONDS = 36_000;
-const SHAPE = SHAPES[1]!;
 const LOAD_PART = 0.5;
 const P99_RATIO_MAX = 2;
 /** None comes by itself: only those that are asked for. */
@@ -42,7 +41,10 @@ export const snapshot: Bench = {
     const protocol = nativeProtocol;
     await fill({ port, protocol, sessions, tokens, secondsOf: () => SESSION_SECONDS });
     output.progress('filled');
-    const fullPerSecond = await fullLoad(port, tokens, options);
+    const fullPerSecond = await fullLoad({
+      ...{ port, protocol, tokens },
+      ...{ connections: options.connections, seconds: options.seconds },
+    });
     const perSecond = fullPerSecond * LOAD_PART;
     output.progress(`full load ${compact(fullPerSecond)}/s, measured at ${compact(perSecond)}/s`);
 
@@ -70,21 +72,6 @@ export const snapshot: Bench = {
     report(windows, { sessions, perSecond, fullPerSecond }, options, output);
   },
 };
-
-/** Commands per second, reads and writes in equal parts, in a closed loop. */
-async function fullLoad(port: number, tokens: Buffer, options: BenchOptions): Promise<number> {
-  const load = await Load.open(port, nativeProtocol, options.connections);
-  const rateOf = async (operation: Operation): Promise<number> => {
-    const tape = buildTape({ protocol: nativeProtocol, operation, perMessage: 1, tokens });
-    const { seconds } = options;
-    const window = { warmSeconds: seconds / 2, seconds, pid: undefined };
-    const result = await load.run(SHAPE, tape, window);
-    return result.commands / result.seconds;
-  };
-  const [get, set] = [await rateOf('get'), await rateOf('set')];
-  load.close();
-  return 2 / (1 / get + 1 / set);
-}
 
 interface Conditions {
   readonly sessions: number;

@@ -36,6 +36,8 @@ const TYPES: Readonly<Record<ValueType, string>> = {
   cmds: 'array of `[op, body]`; in the text dialect, the name may stand for the number',
   rsps: 'array of `[st, body]`',
   stats: 'array of maps from names to numbers',
+  durations:
+    'array, by thread, of arrays of `[ms, count]`: so many took less than that, and not less than the one before',
   expiryState: 'all members of an expiry (`maxAge` only if set) and `remaining: seconds`',
 };
 

@@ -28,7 +28,13 @@ export type {
 export type * from './shapes.js';
 export type { ClientOptions, Credentials, ReconnectOptions, Timers } from './options.js';
 export type { BodyOf, CommandName, DataCommandName, ResultOf } from '../protocol/catalogue.js';
-export type { Expiry, ExpiryState, ListedSession, ThreadFigures } from '../protocol/value-types.js';
+export type {
+  Expiry,
+  ExpiryState,
+  ListedSession,
+  ThreadDurations,
+  ThreadFigures,
+} from '../protocol/value-types.js';
 export {
   BadPathError,
   BadSyntaxError,

@@ -1,7 +1,12 @@
 /**
  * Every figure a thread keeps, once. Each thread owns one Float64Array over shared memory and is
  * its only writer; others may read it at any time and may see figures a moment old.
+ *
+ * Behind a thread's figures lie the buckets of the one thing whose durations it counts
+ * (durations.ts). Figures that are percentiles of those are made when they are read.
  */
+import { DURATION_BUCKETS, durationAt, Durations } from './durations.js';
+
 export const IO_COUNTERS = {
   connectionsOpened: 'connections accepted',
   connectionsClosed: 'connections ended',
@@ -26,6 +31,10 @@ export const IO_COUNTERS = {
   listsTooLarge: 'SH_LIST answered 204 over --max-unsent',
   sideRoadIn: 'commands too large for a ring',
   idleTurns: 'polls of the rings that found nothing',
+  replyMsP50: 'half of the commands for shards were answered within that, milliseconds',
+  replyMsP99: '99 % of them',
+  replyMsP999: '99.9 % of them',
+  replyMsMax: 'longest time from a command that could be read to its reply, milliseconds',
 } as const;
 
 export const SHARD_COUNTERS = {
@@ -48,6 +57,9 @@ export const SHARD_COUNTERS = {
   ownerLimitHits: 'sessions refused or ended over --max-sessions-per-owner',
   findLimitHits: 'SH_FIND answered 204 over --max-find-bytes or --max-find-seconds',
   pushes: 'changes told to I/O threads for watchers',
+  expiryLagMsP50: 'half of what was due was gone within that, milliseconds',
+  expiryLagMsP99: '99 % of it',
+  expiryLagMsP999: '99.9 % of it',
   expiryLagMsMax: 'longest time from due to gone, milliseconds',
   memoryLimitHits: 'writes answered 205 over --max-memory or --max-sessions',
   sizeLimitHits: 'commands answered 204, or 42 for a value or a size out of range',
@@ -71,7 +83,49 @@ function indexOf<Name extends string>(table: Readonly<Record<Name, string>>): Re
   return Object.fromEntries(names.map((name, index) => [name, index])) as Record<Name, number>;
 }
 
+type CounterTable = Readonly<Record<string, string>>;
+
+const PARTS: Readonly<Record<string, number>> = {
+  replyMsP50: 0.5,
+  replyMsP99: 0.99,
+  replyMsP999: 0.999,
+  expiryLagMsP50: 0.5,
+  expiryLagMsP99: 0.99,
+  expiryLagMsP999: 0.999,
+};
+
 /** Shared memory for one thread's counters. */
-export function allocateCounters(table: Readonly<Record<string, string>>): SharedArrayBuffer {
-  return new SharedArrayBuffer(Object.keys(table).length * 8);
+export function allocateCounters(table: CounterTable): SharedArrayBuffer {
+  return new SharedArrayBuffer((Object.keys(table).length + DURATION_BUCKETS) * 8);
+}
+
+/** The buckets of a thread's durations. */
+export function bucketsOf(table: CounterTable, shared: SharedArrayBuffer): Float64Array {
+  return new Float64Array(shared, Object.keys(table).length * 8, DURATION_BUCKETS);
+}
+
+/** Where an I/O thread counts how long replies took. */
+export function replyDurations(shared: SharedArrayBuffer): Durations {
+  const { replyMsMax } = IO_COUNTER_INDEX;
+  return new Durations(bucketsOf(IO_COUNTERS, shared), new Float64Array(shared), replyMsMax);
+}
+
+/** Where a shard counts how late sessions went. */
+export function lagDurations(shared: SharedArrayBuffer): Durations {
+  const { expiryLagMsMax } = SHARD_COUNTER_INDEX;
+  return new Durations(bucketsOf(SHARD_COUNTERS, shared), new Float64Array(shared), expiryLagMsMax);
+}
+
+/** A thread's figures by name, in the order of the table. */
+export function figuresOf<Name extends string>(
+  table: Readonly<Record<Name, string>>,
+  shared: SharedArrayBuffer,
+): Record<Name, number> {
+  const counters = new Float64Array(shared);
+  const buckets = bucketsOf(table, shared);
+  const figures = Object.keys(table).map((name, index) => {
+    const part = PARTS[name];
+    return [name, part === undefined ? (counters[index] ?? 0) : durationAt(buckets, part)] as const;
+  });
+  return Object.fromEntries(figures) as Record<Name, number>;
 }

@@ -161,7 +161,13 @@ export class IoThread implements TransportHandlers<Connection> {
       const takeReplies = (): void => void pump.pump();
       link.borrowed = borrow(shard, { replies, sideRoad, pump: takeReplies, report: post });
     }
-    this.#turns = new Turns(this.#traffic, { pump, subscriptions: this.#subscriptions }, plan.bell);
+    const clock = clockFrom(plan.clock);
+    this.#turns = new Turns(
+      this.#traffic,
+      { pump, subscriptions: this.#subscriptions },
+      plan,
+      clock,
+    );
     this.#traffic.wake = () => this.#turns.start();
   }
 

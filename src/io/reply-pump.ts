@@ -140,6 +140,7 @@ export class ReplyPump implements PushOut {
       }
     }
     traffic.inFlight -= taken - pushes;
+    link.arrivals.answered += taken - pushes;
     return taken;
   }
 

@@ -3,7 +3,8 @@ import type { Config } from '../config/options.js';
 import type { AllCounters } from '../config/thread-plan.js';
 import type { Clock } from '../core/clock.js';
 import type { ByteSpace } from '../core/copy.js';
-import { IO_COUNTERS, SHARD_COUNTERS } from '../core/counters.js';
+import { bucketsOf, figuresOf, IO_COUNTERS, SHARD_COUNTERS } from '../core/counters.js';
+import { bucketEndMs } from '../core/durations.js';
 import { assert } from '../core/errors.js';
 import { STATUSES } from '../core/statuses.js';
 import { entryByOp, PROTOCOL_VERSION } from '../protocol/catalogue.js';
@@ -91,13 +92,17 @@ export class ServerCommands {
   #stats(id: number, writer: NativeWriter): void {
     const { allCounters, clock, startedMs } = this.#facts;
     writer.beginReply(id, STATUSES.OK.code);
-    writer.mapHead(3);
+    writer.mapHead(5);
     writer.text('uptime');
     writer.float(Math.round(clock.nowMs() - startedMs) / 1_000);
     writer.text('shards');
     putFigures(writer, SHARD_COUNTERS, allCounters.shards);
     writer.text('io');
     putFigures(writer, IO_COUNTERS, allCounters.io);
+    writer.text('expiryLags');
+    putDurations(writer, SHARD_COUNTERS, allCounters.shards);
+    writer.text('replyTimes');
+    putDurations(writer, IO_COUNTERS, allCounters.io);
     writer.endReply();
   }
 }
@@ -108,14 +113,31 @@ function putFigures(
   table: Readonly<Record<string, string>>,
   threads: readonly SharedArrayBuffer[],
 ): void {
-  const names = Object.keys(table);
   writer.arrayHead(threads.length);
   for (const shared of threads) {
-    const figures = new Float64Array(shared);
-    writer.mapHead(names.length);
-    for (const [index, name] of names.entries()) {
+    const figures = Object.entries(figuresOf(table, shared));
+    writer.mapHead(figures.length);
+    for (const [name, figure] of figures) {
       writer.text(name);
-      writer.number(figures[index] ?? 0);
+      writer.number(figure);
+    }
+  }
+}
+
+/** Of each thread the buckets that hold any: where each ends, and how many. */
+function putDurations(
+  writer: NativeWriter,
+  table: Readonly<Record<string, string>>,
+  threads: readonly SharedArrayBuffer[],
+): void {
+  writer.arrayHead(threads.length);
+  for (const shared of threads) {
+    const counts = [...bucketsOf(table, shared).entries()].filter(([, count]) => count > 0);
+    writer.arrayHead(counts.length);
+    for (const [bucket, count] of counts) {
+      writer.arrayHead(2);
+      writer.number(bucketEndMs(bucket));
+      writer.number(count);
     }
   }
 }

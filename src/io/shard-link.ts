@@ -14,6 +14,7 @@ import { Doorbell } from '../ring/doorbell.js';
 import { FLAG_SIDE_ROAD, REQUEST_HEADER_BYTES } from '../ring/records.js';
 import { SideRoad } from '../ring/side-road.js';
 import { RING_FULL, RingConsumer, RingProducer } from '../ring/spsc-ring.js';
+import { Arrivals } from './arrivals.js';
 import type { BorrowedShard } from './borrowed-shard.js';
 import { ParkedCommands } from './parked-commands.js';
 import { IS_SLOW } from './routes.js';
@@ -57,6 +58,7 @@ export class RequestHeader {
 export class ShardLink {
   readonly replies: RingConsumer;
   readonly sideRoad: SideRoad;
+  readonly arrivals = new Arrivals();
   readonly #counters: Float64Array;
   readonly #requests: RingProducer;
   readonly #bell: Doorbell;
@@ -114,6 +116,7 @@ export class ShardLink {
     words[word + OP_WORD] = header.op | (header.flags << 8) | (header.slot << 16);
     for (let i = 0; i < DIGEST_WORDS; i += 1) words[word + DIGEST_WORD + i] = header.digest[i]!;
     copyBytes(ring.space, at + REQUEST_HEADER_BYTES, from, bodyAt, bodyBytes);
+    this.arrivals.came += 1;
     this.#pushed(IS_SLOW[header.op] === 1 ? SLOW : bytes);
     return true;
   }
@@ -140,6 +143,7 @@ export class ShardLink {
     mayPark: boolean,
   ): boolean {
     if (!mayPark) return false;
+    this.arrivals.came += 1;
     const { space, at } = this.#parked.add(REQUEST_HEADER_BYTES + bodyBytes);
     const view = space.view;
     view.setInt32(at, header.connection, true);

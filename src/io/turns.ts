@@ -7,7 +7,9 @@
  * core: polling throughout cost 20 to 100 % more CPU a command on two busy cores.
  */
 import { availableParallelism } from 'node:os';
-import { IO_COUNTER_INDEX } from '../core/counters.js';
+import type { Clock } from '../core/clock.js';
+import { IO_COUNTER_INDEX, replyDurations } from '../core/counters.js';
+import type { Durations } from '../core/durations.js';
 import { AsyncSleeper, Doorbell } from '../ring/doorbell.js';
 import type { ReplyPump } from './reply-pump.js';
 import type { Subscriptions } from './subscriptions.js';
@@ -18,12 +20,21 @@ const IDLE_TURNS = IO_COUNTER_INDEX.idleTurns;
 const IDLE_TURNS_MAX = 4;
 const IDLE_TURNS_MAX_WITH_CORES_TO_SPARE = 40;
 
+export interface TurnsPlan {
+  readonly bell: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+}
+
 export class Turns {
   readonly #traffic: Traffic;
   readonly #pump: ReplyPump;
   readonly #subscriptions: Subscriptions;
   readonly #bell: Doorbell;
   readonly #sleeper: AsyncSleeper;
+  readonly #clock: Clock;
+  readonly #replyDurations: Durations;
+  /** When sockets could be read last: the end of the turn before, or of a sleep. */
+  #readableMs = 0;
   #isPolling = false;
   #isStopped = false;
   #idleTurns = 0;
@@ -35,12 +46,15 @@ export class Turns {
   constructor(
     traffic: Traffic,
     { pump, subscriptions }: { readonly pump: ReplyPump; readonly subscriptions: Subscriptions },
-    bell: SharedArrayBuffer,
+    { bell, counters }: TurnsPlan,
+    clock: Clock,
   ) {
     this.#traffic = traffic;
     this.#subscriptions = subscriptions;
     this.#idleTurnsMax = idleTurnsMaxOf(traffic);
     this.#pump = pump;
+    this.#clock = clock;
+    this.#replyDurations = replyDurations(counters);
     this.#bell = new Doorbell(bell);
     this.#sleeper = new AsyncSleeper(bell, () => {
       this.start();
@@ -52,6 +66,7 @@ export class Turns {
     this.#idleTurns = 0;
     if (this.#isPolling || this.#isStopped) return;
     this.#isPolling = true;
+    this.#readableMs = this.#clock.nowMs();
     this.#sleeper.wake();
     setImmediate(this.#turn);
   }
@@ -68,7 +83,10 @@ export class Turns {
     const links = traffic.links;
     // Read before the rings are looked at, so that a ring after the look is not slept through.
     const count = this.#bell.count();
-    for (let i = 0; i < links.length; i += 1) links[i]!.flush();
+    for (let i = 0; i < links.length; i += 1) {
+      links[i]!.arrivals.note(this.#readableMs);
+      links[i]!.flush();
+    }
     const taken = this.#pump.pump();
     this.#subscriptions.deliver();
     // Replies may have asked for something more of a shard: that is for the next turn.
@@ -77,6 +95,7 @@ export class Turns {
       if (links[i]!.unpark()) links[i]!.flush();
       hasMore ||= links[i]!.hasUnpublished;
     }
+    this.#countReplies();
     this.#idleTurns = taken > 0 ? 0 : this.#idleTurns + 1;
     // The first has sent what came in.
     if (this.#idleTurns > 1) traffic.counters[IDLE_TURNS]! += 1;
@@ -84,6 +103,16 @@ export class Turns {
     const isPollWorthwhile = traffic.inFlight > 0 && this.#idleTurns < this.#idleTurnsMax;
     if (hasMore || isPollWorthwhile || !this.#sleeper.sleep(count)) setImmediate(this.#turn);
     else this.#isPolling = false;
+  }
+
+  /** What was answered in this turn has been sent. */
+  #countReplies(): void {
+    const nowMs = this.#clock.nowMs();
+    this.#readableMs = nowMs;
+    const links = this.#traffic.links;
+    for (let i = 0; i < links.length; i += 1) {
+      links[i]!.arrivals.settle(nowMs, this.#replyDurations);
+    }
   }
 }
 

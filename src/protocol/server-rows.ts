@@ -58,6 +58,8 @@ export const SERVER_ROWS = {
       uptime: { type: 'seconds', help: 'since the start' },
       shards: { type: 'stats', help: 'figures of each shard, by name' },
       io: { type: 'stats', help: 'figures of each I/O thread, by name' },
+      expiryLags: { type: 'durations', help: 'of each shard, from due to gone' },
+      replyTimes: { type: 'durations', help: 'of each I/O thread, from a command to its reply' },
     },
     statuses: [],
     right: 'admin',

@@ -45,6 +45,9 @@ export interface ListedSession {
 /** The figures of one thread by name. */
 export type ThreadFigures = Readonly<Record<string, number>>;
 
+/** The durations that one thread has counted: so many were shorter than that, and no shorter than the last. */
+export type ThreadDurations = readonly (readonly [endMs: number, count: number])[];
+
 /** One data command of a batch, by number (or by name in the text dialect), and its body. */
 export type BatchCommand = readonly [command: number | string, body: object | null];
 /** What one data command of a batch answered. */
@@ -75,6 +78,7 @@ export interface TypeOf {
   cmds: readonly BatchCommand[];
   rsps: readonly BatchReply[];
   stats: readonly ThreadFigures[];
+  durations: readonly ThreadDurations[];
 }
 
 export type ValueType = keyof TypeOf;

@@ -1,12 +1,16 @@
 /** One shard's counters, in shared memory; the shard is their only writer. */
-import { SHARD_COUNTER_INDEX, type ShardCounter } from '../core/counters.js';
+import { lagDurations, SHARD_COUNTER_INDEX, type ShardCounter } from '../core/counters.js';
+import type { Durations } from '../core/durations.js';
 import type { SessionObserver } from '../state/shard-state.js';
 
 export class ShardCounters {
   readonly #values: Float64Array;
+  /** From due to gone. */
+  readonly lags: Durations;
 
   constructor(shared: SharedArrayBuffer) {
     this.#values = new Float64Array(shared);
+    this.lags = lagDurations(shared);
   }
 
   add(name: ShardCounter, by: number): void {
@@ -42,11 +46,11 @@ export function observerOf(counters: ShardCounters): SessionObserver {
     sessionsEnded: (count) => counters.add('sessionsEnded', count),
     sessionExpired(lagMs) {
       counters.add('sessionsExpired', 1);
-      counters.raise('expiryLagMsMax', lagMs);
+      counters.lags.record(lagMs, 1);
     },
     sessionCleared(lagMs) {
       counters.add('sessionsCleared', 1);
-      counters.raise('expiryLagMsMax', lagMs);
+      counters.lags.record(lagMs, 1);
     },
   };
 }

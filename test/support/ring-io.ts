@@ -14,6 +14,7 @@ import {
   SHARD_COUNTERS,
   type ShardCounter,
 } from '../../src/core/counters.js';
+import { SharedManualClock } from '../../src/core/clock.js';
 import { ByteSpace } from '../../src/core/copy.js';
 import type { IoCounter } from '../../src/core/counters.js';
 import { shardOf } from '../../src/core/slots.js';
@@ -114,6 +115,7 @@ export function tokenOnShard(shard: number, shards: number, salt = 0): Uint8Arra
 export interface IoHarness {
   readonly io: IoThread;
   readonly shards: readonly RingShard[];
+  readonly clock: SharedManualClock;
   /** Every call to main so far. */
   readonly calls: readonly MainCall[];
   /** As a shard sees the ring of events. */
@@ -156,11 +158,12 @@ export function startIo(
   const events = allocateEventRing(config.maxEvents);
   const counters = allocateCounters(IO_COUNTERS);
   const calls: MainCall[] = [];
+  const clock = new SharedManualClock();
   const plan: IoThreadPlan = {
     kind: 'io',
     index: 0,
     config,
-    clock: { kind: 'manual', shared: new SharedArrayBuffer(8) },
+    clock: { kind: 'manual', shared: clock.shared },
     startedMs: 0,
     serverVersion: '1.2.3',
     users: shared.users,
@@ -182,6 +185,7 @@ export function startIo(
   return {
     io,
     calls,
+    clock,
     events: new EventRingWriter(events),
     otherEvents: new EventRingWriter(events),
     count: (shard, name, value) => {

@@ -6,7 +6,12 @@ import { decode, encode } from '@msgpack/msgpack';
 import { ReplyWriter } from '../../src/commands/reply.js';
 import type { Limits } from '../../src/commands/limits.js';
 import { SharedManualClock } from '../../src/core/clock.js';
-import { allocateCounters, SHARD_COUNTER_INDEX, SHARD_COUNTERS } from '../../src/core/counters.js';
+import {
+  allocateCounters,
+  figuresOf,
+  SHARD_COUNTER_INDEX,
+  SHARD_COUNTERS,
+} from '../../src/core/counters.js';
 import type { ShardCounter } from '../../src/core/counters.js';
 import type { MemoryHandles } from '../../src/memory/shared-memory.js';
 import { commandEntryOf } from '../../src/protocol/catalogue.js';
@@ -218,6 +223,10 @@ export class ShardHarness {
     for (const state of states) state.effects = log.effects;
     const report = (message: LogReport): void => void this.reports.push(message);
     return new TurnLog({ log, board: this.board, states, counters, report });
+  }
+
+  figures(): Record<ShardCounter, number> {
+    return figuresOf(SHARD_COUNTERS, this.#counters);
   }
 
   counter(name: ShardCounter): number {

@@ -102,7 +102,7 @@ describe('roundFrom', () => {
 });
 
 describe('idle polling', () => {
-  const statsOf = (commandsIn: number, io: number, shard: number): Stats => ({
+  const statsOf = (commandsIn: number, io: number, shard: number): Pick<Stats, 'io' | 'shards'> => ({
     io: [
       { commandsIn, idleTurns: io },
       { commandsIn: 0, idleTurns: 0 },

@@ -250,6 +250,31 @@ describe('SV_STATS', () => {
     expect(text).toContain('"expiryLagMsMax":0.5');
   });
 
+  test('gives how long replies took, from when a command could be read', async () => {
+    const socket = start();
+    const { clock, shards } = harness;
+    socket.send([32, 2, tokenOnShard(0, 1), null], [32, 3, tokenOnShard(0, 1), null]);
+    await harness.turns();
+    clock.advance(8);
+    const [first, second] = shards[0]!.take();
+    shards[0]!.answer(first!);
+    await harness.turns();
+    clock.advance(24);
+    shards[0]!.answer(second!);
+    await harness.turns();
+    socket.send([SV_STATS, 4, null, null]);
+    const [, , body] = socket.replies.at(-1)!;
+    const { io, replyTimes, expiryLags } = body as Record<string, unknown[]>;
+    expect(io![0]).toMatchObject({ replyMsP50: 8.192, replyMsP99: 32.768, replyMsMax: 32 });
+    expect(replyTimes).toEqual([
+      [
+        [8.192, 1],
+        [32.768, 1],
+      ],
+    ]);
+    expect(expiryLags).toEqual([[]]);
+  });
+
   test('wants a body or none', () => {
     const socket = start();
     socket.send([SV_STATS, 1, null, []]);

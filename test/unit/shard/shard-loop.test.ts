@@ -60,6 +60,9 @@ describe('ShardLoop', () => {
     expect(shard.counter('expiryLagMsMax')).toBe(250);
     expect(shard.counter('sessionsExpired')).toBe(1);
     expect(shard.counter('sessionsCleared')).toBe(1);
+    const { expiryLagMsP50, expiryLagMsP99 } = shard.figures();
+    expect(expiryLagMsP50).toBeCloseTo(100, -1);
+    expect(expiryLagMsP99).toBeCloseTo(250, -1.3);
   });
 
   test('removes data in the background, too, and forgets the empty session', () => {
