@@ -102,7 +102,11 @@ describe('roundFrom', () => {
 });
 
 describe('idle polling', () => {
-  const statsOf = (commandsIn: number, io: number, shard: number): Pick<Stats, 'io' | 'shards'> => ({
+  const statsOf = (
+    commandsIn: number,
+    io: number,
+    shard: number,
+  ): Pick<Stats, 'io' | 'shards'> => ({
     io: [
       { commandsIn, idleTurns: io },
       { commandsIn: 0, idleTurns: 0 },
