@@ -12,6 +12,7 @@ import { pauses } from './pauses.bench.js';
 import { recovery } from './recovery.bench.js';
 import { report } from './report.bench.js';
 import { ring } from './ring.bench.js';
+import { scaling } from './scaling.bench.js';
 import { sdk } from './sdk.bench.js';
 import { singleClient } from './single-client.bench.js';
 import { snapshot } from './snapshot.bench.js';
@@ -20,7 +21,7 @@ import { killAll, stopAll } from './processes.js';
 
 const BENCHES: readonly Bench[] = [
   ...[endToEnd, openLoop, singleClient, memory, pauses, expiry, engine, ioPath, layout, ring],
-  ...[durability, recovery, snapshot, sdk, report],
+  ...[durability, recovery, snapshot, sdk, scaling, report],
 ];
 
 const EXIT_FAILED = 1;

@@ -44,6 +44,16 @@ export const REPORT_PARTS: readonly ReportPart[] = [
       "generator's own lateness is contained in all figures.",
   },
   {
+    name: 'scaling',
+    bench: 'scaling',
+    title: 'Scaling',
+    flags: ['--rounds', '5', '--seconds', '0.25', '--sessions', '30000'],
+    text:
+      'A model, not a measurement: what other machines could do, from what a command costs each kind of thread on this one, ' +
+      'and how far the model is off where it can be checked. What it is made of is at the top of `native-free-bench/scaling-model.ts`, ' +
+      'what follows for a server in [OPERATING](OPERATING.md#threads-and-cores).',
+  },
+  {
     name: 'durability',
     bench: 'durability',
     title: 'With the log on',

@@ -202,8 +202,10 @@ ${table(['flag', 'environment', 'file', 'default', 'limits', 'meaning'], rows)}
 
 - Sizes are bytes. They may be written \`1048576\`, \`64KiB\`, \`1.5MiB\`, \`1GiB\`.
 - On and off are \`true\` and \`false\` in the environment and in the file. As a flag alone means on.
-- \`--shards 0\` starts as many shards as the I/O threads leave cores, at least one and at most 64, so
-  that there are no more busy threads than cores where that is possible.
+- \`--io-threads 0\` and \`--shards 0\` share the cores between them, three fifths and two, at least one of
+  each and at most 64; where one is given, the other takes no more than the cores that are left. So there are
+  no more busy threads than cores where that is possible, see [OPERATING](OPERATING.md#threads-and-cores). Where
+  I/O threads cannot share a port (not on Linux, or the ws transport before Node 23.1), there is one.
 - Unknown flags, unknown \`SOJOURN_\` variables, unknown members of the file and values out of their
   limits are reported all at once, and the server does not start (exit code 2). A file that cannot be
   read, an address that cannot be had, or a data directory that cannot be used (in use by another

@@ -46,7 +46,13 @@ export const OPTIONS = {
   host: { kind: 'text', default: '127.0.0.1', help: 'address to listen at' },
   port: { kind: 'count', default: 1987, min: 0, max: 65_535, help: 'TCP port; 0 = any free one' },
   shards: { kind: 'count', default: 0, min: 0, max: 64, help: 'shard threads; 0 = by core count' },
-  ioThreads: { kind: 'count', default: 1, min: 1, max: 64, help: 'I/O threads sharing the port' },
+  ioThreads: {
+    kind: 'count',
+    default: 0,
+    min: 0,
+    max: 64,
+    help: 'I/O threads sharing the port; 0 = by core count',
+  },
   lend: {
     kind: 'choice',
     default: 'auto',

@@ -7,6 +7,7 @@ import { parentPort } from 'node:worker_threads';
 import type { MainCall, MainCallAnswered } from '../config/main-call.js';
 import type { ReuseReport } from '../config/shard-messages.js';
 import type { IoThreadOrder, IoThreadPlan, IoThreadReport } from '../config/thread-plan.js';
+import { hasUwsBinary, isUwsChosen } from '../config/transport-choice.js';
 import { clockFrom } from '../core/clock.js';
 import { ByteSpace } from '../core/copy.js';
 import { IO_COUNTER_INDEX } from '../core/counters.js';
@@ -34,7 +35,7 @@ import { TicketTable } from './tickets.js';
 import { Tokens } from './tokens.js';
 import { Traffic } from './traffic.js';
 import type { Socket, Transport, TransportHandlers, TransportOptions } from './transport.js';
-import { hasUwsBinary, openUwsTransport } from './transport-uws.js';
+import { openUwsTransport } from './transport-uws.js';
 import { openWsTransport } from './transport-ws.js';
 import { Turns } from './turns.js';
 import { Watches } from './watches.js';
@@ -220,7 +221,7 @@ export class IoThread implements TransportHandlers<Connection> {
       messageBytesMax: Math.min(MESSAGE_BYTES_MAX, config.maxPayload * OVERSIZE_FACTOR),
       handlers: this,
     };
-    const isUws = config.transport === 'uws' || (config.transport === 'auto' && hasUwsBinary());
+    const isUws = isUwsChosen(config.transport);
     if (isUws && !hasUwsBinary()) {
       throw new Error(
         `uWebSockets.js has no binary for Node ${process.versions.node} on ` +

@@ -1,7 +1,4 @@
 /** The transport over uWebSockets.js, native code. Loaded only where its binary fits. */
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import type { us_listen_socket, WebSocket } from 'uWebSockets.js';
 import {
   IDLE_SECONDS_MAX,
@@ -49,18 +46,6 @@ class UwsSocket implements Socket {
 
   terminate(): void {
     this.#socket.close();
-  }
-}
-
-/** Whether the package has native code for this machine and this version of Node. */
-export function hasUwsBinary(): boolean {
-  try {
-    const main = createRequire(import.meta.url).resolve('uWebSockets.js');
-    const name = `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`;
-    const folder = dirname(main);
-    return existsSync(join(folder, name)) || existsSync(join(folder, '..', 'binaries', name));
-  } catch {
-    return false;
   }
 }
 

@@ -6,6 +6,7 @@
 import { createServer, STATUS_CODES, type Server } from 'node:http';
 import type { AddressInfo, Socket as NetSocket } from 'node:net';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import { hasReusePort, REUSE_PORT_SINCE } from '../config/transport-choice.js';
 import {
   IDLE_SECONDS_MAX,
   type ListenOptions,
@@ -14,8 +15,6 @@ import {
   type TransportHandlers,
   type TransportOptions,
 } from './transport.js';
-
-const REUSE_PORT_SINCE = [23, 1] as const;
 
 class WsSocket implements Socket {
   /** Since when it has been silent, in rounds of pings. */
@@ -148,12 +147,6 @@ class WsTransport<Owner> implements Transport {
   close(): void {
     for (const socket of this.#sockets) socket.terminate();
   }
-}
-
-function hasReusePort(): boolean {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const [sinceMajor, sinceMinor] = REUSE_PORT_SINCE;
-  return major > sinceMajor || (major === sinceMajor && minor >= sinceMinor);
 }
 
 function refuseUpgrade(socket: NetSocket): void {

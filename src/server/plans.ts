@@ -43,7 +43,7 @@ export interface StorageForPlans {
   recoveryPlans(): readonly RecoveryPlan[];
 }
 
-/** @param config with the shard count resolved. */
+/** @param config with the counts of threads resolved. */
 export function makePlans(options: {
   readonly config: Config;
   readonly clock: ClockSource;

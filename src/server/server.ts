@@ -12,8 +12,9 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { Config } from '../config/options.js';
-import { shardCountOf } from '../config/shard-count.js';
+import { threadCountsOf } from '../config/thread-counts.js';
 import type { IoThreadOrder, IoThreadReport } from '../config/thread-plan.js';
+import { canSharePort } from '../config/transport-choice.js';
 import { readUsers, type User } from '../config/users.js';
 import { clockFrom, systemClockSource, type Clock, type ClockSource } from '../core/clock.js';
 import { assert } from '../core/errors.js';
@@ -54,11 +55,11 @@ type Listening = Extract<IoThreadReport, { readonly type: 'listening' }>;
  * ConfigError for the file of users.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { shards, ioThreads, host, port } = options.config;
+  const { shards, ioThreads, transport, host, port } = options.config;
   const cores = availableParallelism();
   const config: Config = Object.freeze({
     ...options.config,
-    shards: shardCountOf({ shards, ioThreads, cores }),
+    ...threadCountsOf({ shards, ioThreads, cores, canSharePort: canSharePort(transport) }),
   });
   const source = options.clock ?? systemClockSource();
   const log = options.log ?? NO_LOG;
@@ -104,7 +105,7 @@ function openDirectory(
 }
 
 export class Server {
-  /** The settings in force, the shard count resolved. */
+  /** The settings in force, the counts of threads resolved. */
   readonly config: Config;
   /** Resolves, with the reason, if the server cannot go on. The process should end then. */
   readonly failure: Promise<Error>;

@@ -84,7 +84,7 @@ describe('loadConfig', () => {
         `maxKeys 0 (file ${config}): expected a whole number from 1 to 16777216`,
         `colour "red" (file ${config}): no such setting`,
         'SOJOURN_THREADS (environment): no such setting',
-        'SOJOURN_IO_THREADS "many" (environment): expected a whole number from 1 to 64',
+        'SOJOURN_IO_THREADS "many" (environment): expected a whole number from 0 to 64',
         'SOJOURN_PORT "x" (environment): expected a whole number from 0 to 65535',
         '--port "70000" (flag): expected a whole number from 0 to 65535',
         '--prot (flag): no such flag, see --help',

@@ -43,7 +43,7 @@ describe('OPTIONS', () => {
       host: '127.0.0.1',
       port: 1987,
       shards: 0,
-      ioThreads: 1,
+      ioThreads: 0,
       maxPayload: 1_048_576,
       maxInFlight: 1_024,
       ringBytes: 1_048_576,

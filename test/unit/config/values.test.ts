@@ -74,7 +74,7 @@ describe('checkSettings', () => {
     ['port', [1987]],
     ['port', Number.NaN],
     ['shards', '65'],
-    ['ioThreads', '0'],
+    ['ioThreads', '65'],
     ['memory', 'yes'],
     ['memory', 2],
     ['transport', 'tcp'],

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { hasUwsBinary } from '../../../src/config/transport-choice.js';
 import type { Socket, Transport, TransportHandlers } from '../../../src/io/transport.js';
-import { hasUwsBinary, openUwsTransport } from '../../../src/io/transport-uws.js';
+import { openUwsTransport } from '../../../src/io/transport-uws.js';
 import { openWsTransport } from '../../../src/io/transport-ws.js';
 
 const MESSAGE_BYTES_MAX = 100_000;
