@@ -55,6 +55,11 @@ export class Arena {
     );
   }
 
+  /** As CellPool.letGo(). */
+  letGo(): void {
+    for (const pool of this.#pools) pool.letGo();
+  }
+
   /** As CellPool.beginAttaching(). */
   beginAttaching(): void {
     for (const pool of this.#pools) pool.beginAttaching();

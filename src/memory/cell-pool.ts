@@ -70,6 +70,12 @@ export class CellPool {
     if (this.#control[this.#base + PAGES] === 0) this.#control[this.#base + FREE_HEAD] = NIL;
   }
 
+  /** Holds no page any more, until beginAttaching(): what has gone must not stay because of it. */
+  letGo(): void {
+    this.words.fill(NO_WORDS);
+    this.doubles.fill(NO_DOUBLES);
+  }
+
   /** Another thread has had the memory: attachPage() follows for each page that there is now. */
   beginAttaching(): void {
     const pages = this.#control[this.#base + PAGES]!;

@@ -59,6 +59,11 @@ export class HashIndex {
     );
   }
 
+  /** As CellPool.letGo(). */
+  letGo(): void {
+    this.#words.fill(NO_WORDS);
+  }
+
   /** As CellPool.beginAttaching(). */
   beginAttaching(): void {
     const pages = this.#control[this.#base + PAGES]!;

@@ -28,7 +28,7 @@ import type { ShardState } from '../state/shard-state.js';
 import { NodeFiles } from '../storage/files.js';
 import { ShardBoard } from '../storage/shard-board.js';
 import { ShardLog } from '../storage/shard-log.js';
-import { newGarbageCollector } from './collector.js';
+import { Collector } from './collector.js';
 import type { EventFeed } from './event-feed.js';
 import type { BorrowerReport, LenderReport } from './lending.js';
 import { RingSink } from './ring-sink.js';
@@ -43,6 +43,8 @@ const TURN_FRAMES = 176;
 const TURN_LOG_BYTES = 2 * 1024 * 1024;
 /** A nearer deadline is worth waking the shard for if it is nearer by that. */
 const EARLIER_MS = 1;
+/** How often to look whether this is a good moment to collect garbage that is owed. */
+const COLLECT_LOOK_MS = 200;
 
 export interface BorrowerParts {
   readonly plan: BorrowPlan;
@@ -101,7 +103,8 @@ export class Borrower {
   readonly #counters: ShardCounters;
   readonly #board: ShardBoard | undefined;
   readonly #handles: (MemoryHandles | undefined)[];
-  readonly #collect = newGarbageCollector();
+  readonly #collector: Collector;
+  #timer: NodeJS.Timeout | undefined;
   #engine: Engine | undefined;
 
   constructor(parts: BorrowerParts) {
@@ -112,6 +115,10 @@ export class Borrower {
     this.#counters = new ShardCounters(parts.counters);
     this.#board = plan.log && new ShardBoard(plan.log.board);
     this.#handles = new Array<MemoryHandles | undefined>(shard === 0 ? 2 : 1).fill(undefined);
+    this.#collector = new Collector({
+      clock: parts.clock,
+      commands: () => this.#counters.get('commands'),
+    });
     plan.port.on('message', (report: LenderReport) => this.#learn(report));
     // It must not keep the thread alive.
     plan.port.unref();
@@ -149,7 +156,6 @@ export class Borrower {
     // Those of the shard's own thread come first, and what they left beside the ring: see SideRoad.
     if (!replies.isEmpty()) return undefined;
     const isBehind = this.#engine?.states.some(({ memory }) => !memory.knowsExtents) === true;
-    // That may be the end of this engine.
     if (isBehind) this.#receive();
     const engine = this.#engine ?? this.#newEngine();
     if (engine === undefined) return undefined;
@@ -240,16 +246,23 @@ export class Borrower {
   #learn({ state, handles }: LenderReport): void {
     const isLost = this.#hasLost(state, handles);
     this.#handles[state] = handles;
-    if (isLost) {
-      // Views of what has gone are all over it.
-      this.#engine = undefined;
-      this.#collect();
-    } else {
-      this.#engine?.states[state]!.memory.adoptExtents(handles);
-    }
+    this.#engine?.states[state]!.adoptExtents(handles);
+    if (!isLost) return;
+    this.#collector.owe();
+    this.#collectSoon();
   }
 
-  /** Whether extents have gone that were there before. A call of its own: what it saw is garbage after it. */
+  /** The event loop may have nothing else to do for hours. */
+  #collectSoon(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setInterval(() => {
+      if (this.#collector.tick()) return;
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }, COLLECT_LOOK_MS).unref();
+  }
+
+  /** Whether extents have gone that were there before. */
   #hasLost(state: number, now: MemoryHandles): boolean {
     const before = this.#handles[state];
     if (before === undefined) return false;

@@ -16,7 +16,7 @@ import { SideRoad } from '../ring/side-road.js';
 import { RingConsumer, RingProducer } from '../ring/spsc-ring.js';
 import { NodeFiles } from '../storage/files.js';
 import type { Admission } from './admission.js';
-import { newCollector } from './collector.js';
+import { newIdleCollector } from './collector.js';
 import type { EventFeed } from './event-feed.js';
 import { Lending } from './lending.js';
 import { Loads } from './loads.js';
@@ -92,7 +92,10 @@ function newLoop(shard: Shard, storage?: ShardStorage): ShardLoop {
     lending: newLending(shard, links, parts.events, storage),
     spins: spinsOf(availableParallelism(), config),
     isStopped,
-    onIdle: newCollector(statesOf(shard).map((state) => state.memory)),
+    onIdle: newIdleCollector(
+      statesOf(shard).map((state) => state.memory),
+      { clock, commands: () => counters.get('commands') },
+    ),
   });
 }
 

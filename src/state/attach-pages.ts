@@ -28,13 +28,31 @@ export interface AttachedParts {
 }
 
 interface Attachable {
+  letGo(): void;
   beginAttaching(): void;
   attachPage(ordinal: number, page: number): void;
 }
 
+/** Holds no view of any page until attachPages(). */
+export function letPagesGo(parts: AttachedParts): void {
+  parts.arena.letGo();
+  for (const structure of structuresOf(parts).values()) structure.letGo();
+}
+
 export function attachPages(parts: AttachedParts): void {
-  const { memory, arena, rows, keys, owners, superseded } = parts;
-  const structures = new Map<number, Attachable>([
+  const { memory, arena } = parts;
+  const structures = structuresOf(parts);
+  arena.beginAttaching();
+  for (const structure of structures.values()) structure.beginAttaching();
+  memory.forEachPage((structure, ordinal, page) => {
+    if (structure >= ARENA_STRUCTURE) arena.attachPage(structure, ordinal, page);
+    else structures.get(structure)?.attachPage(ordinal, page);
+  });
+}
+
+function structuresOf(parts: AttachedParts): ReadonlyMap<number, Attachable> {
+  const { rows, keys, owners, superseded } = parts;
+  return new Map<number, Attachable>([
     [STRUCTURE_ROWS, rows.pool],
     [STRUCTURE_ROW_INDEX, rows.index],
     [STRUCTURE_EXTRAS, rows.extras],
@@ -46,10 +64,4 @@ export function attachPages(parts: AttachedParts): void {
     [STRUCTURE_SUPERSEDED, superseded.pool],
     [STRUCTURE_SUPERSEDED_INDEX, superseded.index],
   ]);
-  arena.beginAttaching();
-  for (const structure of structures.values()) structure.beginAttaching();
-  memory.forEachPage((structure, ordinal, page) => {
-    if (structure >= ARENA_STRUCTURE) arena.attachPage(structure, ordinal, page);
-    else structures.get(structure)?.attachPage(ordinal, page);
-  });
 }

@@ -14,7 +14,7 @@ import type { ByteSpace } from '../core/copy.js';
 import { assert } from '../core/errors.js';
 import { READ_AHEAD_MAX } from '../memory/arena.js';
 import { type MemoryHandles, NIL, STATE_WORD } from '../memory/shared-memory.js';
-import { attachPages } from './attach-pages.js';
+import { attachPages, letPagesGo } from './attach-pages.js';
 import { Compaction } from './compaction.js';
 import { type ExpiryPolicy, flagsOfPolicy } from './deadlines.js';
 import { encodeSession } from './encode-session.js';
@@ -72,6 +72,12 @@ export class ShardState extends TiedState {
     this.#observer = options.observer;
     if (handles === undefined) this.#start();
     else attachPages(this);
+  }
+
+  /** Extents have gone or come: holds on to none that has gone. refresh() must follow before use. */
+  adoptExtents(handles: MemoryHandles): void {
+    this.memory.adoptExtents(handles);
+    letPagesGo(this);
   }
 
   /** Another thread has had the memory, whose extents are known: goes on from what is there now. */

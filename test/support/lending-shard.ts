@@ -15,7 +15,7 @@ import { Lease } from '../../src/ring/lease.js';
 import { SideRoad } from '../../src/ring/side-road.js';
 import { RingConsumer, RingProducer } from '../../src/ring/spsc-ring.js';
 import { makePlans } from '../../src/server/plans.js';
-import { newCollector } from '../../src/shard/collector.js';
+import { newIdleCollector } from '../../src/shard/collector.js';
 import { Lending } from '../../src/shard/lending.js';
 import { RingSink } from '../../src/shard/ring-sink.js';
 import { ShardCounters } from '../../src/shard/shard-counters.js';
@@ -83,7 +83,7 @@ export class LentShard {
   constructor({ config, folder }: LentShardOptions = {}) {
     this.clock.set(START_MS);
     this.folder = folder;
-    this.#config = { ...DEFAULT_CONFIG, ringBytes: 1 << 20, ...config, shards: 1 };
+    this.#config = { ...DEFAULT_CONFIG, ioThreads: 1, ringBytes: 1 << 20, ...config, shards: 1 };
     this.#config = { ...this.#config, memory: folder === undefined };
     this.#directory = folder === undefined ? undefined : openDirectory(folder);
     const plans = makePlans({
@@ -224,7 +224,13 @@ export class LentShard {
     });
     const memories = statesOf(states).map(({ memory }) => memory);
     return new ShardLoop({
-      ...{ ...parts, bell: this.bell, clock, spins: 0, onIdle: newCollector(memories) },
+      ...{
+        ...parts,
+        bell: this.bell,
+        clock,
+        spins: 0,
+        onIdle: newIdleCollector(memories, { clock, commands: () => 0 }),
+      },
       lending:
         lending &&
         new Lending({
