@@ -68,6 +68,15 @@ interface OpenWindow {
   readonly latenessUs: Histogram;
 }
 
+/** More commands wait for their replies than the load keeps track of. */
+export class TooFarBehind extends Error {
+  override readonly name = 'TooFarBehind';
+
+  constructor() {
+    super('the server is too far behind the rate');
+  }
+}
+
 export class PacedLoad {
   readonly #options: PacedLoadOptions;
   readonly #lanes: Lane[] = [];
@@ -188,7 +197,7 @@ export class PacedLoad {
     for (let left = count; left > 0;) {
       const from = this.#nextMessage;
       const to = Math.min(from + Math.min(left, MESSAGES_PER_WRITE), MESSAGES);
-      if (this.#dueMs[to - 1] !== 0) throw new Error('the server is too far behind the rate');
+      if (this.#dueMs[to - 1] !== 0) throw new TooFarBehind();
       this.#dueMs.fill(dueMs, from, to);
       this.#awaited += to - from;
       const { connection, inFlight } = this.#lanes[this.#nextLane]!;

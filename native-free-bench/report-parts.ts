@@ -54,6 +54,13 @@ export const REPORT_PARTS: readonly ReportPart[] = [
       'what follows for a server in [OPERATING](OPERATING.md#threads-and-cores).',
   },
   {
+    name: 'sdk',
+    bench: 'sdk',
+    title: 'The SDK',
+    flags: ['--rounds', '7', '--seconds', '0.4'],
+    text: 'One Node process that reads, by the SDK and by the `redis` package, each with its own pipelining.',
+  },
+  {
     name: 'durability',
     bench: 'durability',
     title: 'With the log on',

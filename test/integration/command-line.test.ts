@@ -69,7 +69,7 @@ describe('sojourn serve with settings that are wrong', () => {
     const file = join(folder, 'wrong.json');
     writeFileSync(file, '{"maxKeys": "many"}');
     const args = ['serve', '--port', '70000', '--shards', '65', '--bogus', '--config', file];
-    const run = await runCommandLine(args, { SOJOURN_IO_THREADS: '0', SOJOURN_BOGUS: '1' });
+    const run = await runCommandLine(args, { SOJOURN_IO_THREADS: '65', SOJOURN_BOGUS: '1' });
     expect(run).toMatchObject({ code: 2, stdout: '' });
     const lines = linesOf(run.stderr);
     expect(lines).toHaveLength(6);
