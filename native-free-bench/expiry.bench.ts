@@ -31,7 +31,7 @@ const CALM_SECONDS = 3;
 const LEAD_FACTOR = 1.5;
 const LEAD_MS = 2_000 + (CALM_SECONDS + WARM_SECONDS) * 1_000;
 const POLL_MS = 20;
-const GIVE_UP_MS = 60_000;
+const GIVE_UP_MS = 20_000;
 const P99_RATIO_MAX = 2;
 
 /** How many are due of as many sessions as stay, and in how long. */
@@ -97,7 +97,7 @@ export const expiry: Bench = {
 
 function noteOn(overloads: readonly Pick<ExpiryResult, 'target'>[]): { readonly note?: string } {
   const names = overloads.map(({ target }) => target).join(' and ');
-  return names === '' ? {} : { note: `${names}: fell too far behind this rate meanwhile.` };
+  return names === '' ? {} : { note: `${names}: could not keep up with this rate meanwhile.` };
 }
 
 function goals(
@@ -124,8 +124,12 @@ function rowsOf({ target, calm, during, goneMs, lags }: ExpiryResult): string[][
   const lag = lags === undefined ? '' : `${msAt(lags, 99).toFixed(1)} ms`;
   return [
     [`${target}, calm`, ...figuresOf(calm), '', ''],
-    [`${target}, expiring`, ...figuresOf(during), lag, `${goneMs.toFixed(0)} ms`],
+    [`${target}, expiring`, ...figuresOf(during), lag, goneText(goneMs)],
   ];
+}
+
+function goneText(goneMs: number): string {
+  return goneMs === Infinity ? `more than ${GIVE_UP_MS / 1_000} s` : `${goneMs.toFixed(0)} ms`;
 }
 
 function figuresOf({ latencyUs, commands, seconds }: PacedResult): string[] {
@@ -143,7 +147,8 @@ function report(
   goals(output, target, one, lags && msAt(lags, 99), expiringUs.p99 / calmUs.p99);
   const lagMs = lags && { p50: msAt(lags, 50), p99: msAt(lags, 99), max: msAt(lags, 100) };
   output.result('expiry', {
-    ...{ target, case: one.name, sessions, perSecond, goneMs, calmUs, expiringUs, lagMs },
+    ...{ target, case: one.name, sessions, perSecond, calmUs, expiringUs, lagMs },
+    goneMs: goneMs === Infinity ? null : goneMs,
     serverFlags: options.serverFlags,
   });
 }
@@ -219,7 +224,7 @@ function leftBefore(dueMs: number): number {
   return leftMs;
 }
 
-/** The instant at which only those are left that stay. */
+/** The instant at which only those are left that stay; Infinity if others are for too long. */
 async function allGone(
   caller: Caller,
   protocol: Protocol,
@@ -233,5 +238,5 @@ async function allGone(
     if (live <= standing) return performance.now();
     await delay(POLL_MS);
   }
-  throw new Error(`sessions are left ${GIVE_UP_MS / 1_000} s after their deadline`);
+  return Infinity;
 }

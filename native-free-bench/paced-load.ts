@@ -68,15 +68,12 @@ interface OpenWindow {
   readonly latenessUs: Histogram;
 }
 
-/** More commands wait for their replies than the load keeps track of. */
+/** The server could not do what was asked of it: too much waits for replies, or was refused. */
 export class TooFarBehind extends Error {
   override readonly name = 'TooFarBehind';
-
-  constructor() {
-    super('the server is too far behind the rate');
-  }
 }
 
+/** Commands at a fixed rate, by connections of its own. */
 export class PacedLoad {
   readonly #options: PacedLoadOptions;
   readonly #lanes: Lane[] = [];
@@ -146,7 +143,7 @@ export class PacedLoad {
       const commands = this.#sent - sentBefore;
       await ticker.stop();
       while (this.#awaited > 0) await this.#orLost(delay(1));
-      if (this.#failures > 0) throw new Error(`${this.#failures} failing replies`);
+      if (this.#failures > 0) throw new TooFarBehind(`${this.#failures} failing replies`);
       return { latencyUs, latenessUs, commands, seconds };
     } finally {
       this.#window = undefined;
@@ -197,7 +194,8 @@ export class PacedLoad {
     for (let left = count; left > 0;) {
       const from = this.#nextMessage;
       const to = Math.min(from + Math.min(left, MESSAGES_PER_WRITE), MESSAGES);
-      if (this.#dueMs[to - 1] !== 0) throw new TooFarBehind();
+      if (this.#dueMs[to - 1] !== 0)
+        throw new TooFarBehind('the server is too far behind the rate');
       this.#dueMs.fill(dueMs, from, to);
       this.#awaited += to - from;
       const { connection, inFlight } = this.#lanes[this.#nextLane]!;
