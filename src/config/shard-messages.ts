@@ -45,6 +45,9 @@ export type LogReport =
   | { readonly type: 'log-failing'; readonly reason: string }
   | { readonly type: 'log-healed' };
 
+/** Reports and lines about replaced tokens come at most this often for a shard. */
+export const REUSE_REPORT_MS = 1_000;
+
 /** A token that SH_ROTATE had replaced came again and was answered 110. */
 export interface ReuseReport {
   readonly type: 'token-reused';

@@ -138,7 +138,7 @@ export class Server {
     });
     this.#shards = this.#plans.shards.map((plan) => new ServerThread(plan, fail));
     this.#ioThreads = this.#plans.io.map((plan) => new ServerThread(plan, fail));
-    logTokenReuses([...this.#shards, ...this.#ioThreads], log);
+    logTokenReuses([...this.#shards, ...this.#ioThreads], log, this.#clock);
     if (directory !== undefined) {
       const clock = this.#clock;
       const [plans, threads] = [this.#plans, this.#shards];

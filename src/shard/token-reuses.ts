@@ -3,13 +3,12 @@
  * the session's public id, never the token. At most one report a second: whoever has such a token can
  * send it a million times. The next report then says how often it was meanwhile.
  */
-import type { ReuseReport } from '../config/shard-messages.js';
+import { type ReuseReport, REUSE_REPORT_MS } from '../config/shard-messages.js';
 import type { Clock } from '../core/clock.js';
 import { NIL } from '../memory/shared-memory.js';
 import { sessionIdText } from '../protocol/token.js';
 import type { SessionRows } from '../state/session-rows.js';
 
-const REPORT_MS = 1_000;
 const DIGEST_WORDS = 4;
 
 export class TokenReuses {
@@ -31,7 +30,7 @@ export class TokenReuses {
   note(rows: SessionRows, row: number): void {
     this.#unreported += 1;
     const nowMs = this.#clock.nowMs();
-    if (row === NIL || Math.abs(nowMs - this.#reportedMs) < REPORT_MS) return;
+    if (row === NIL || Math.abs(nowMs - this.#reportedMs) < REUSE_REPORT_MS) return;
     for (let word = 0; word < DIGEST_WORDS; word += 1) this.#digest[word] = rows.word(row, word);
     const id = sessionIdText(this.#digestBytes);
     this.#report({ type: 'token-reused', shard: this.#shard, id, count: this.#unreported });
