@@ -69,7 +69,8 @@ export function makePlans(options: {
   const secret = storage?.secret ?? new Uint8Array(randomBytes(SECRET_BYTES));
   const recoveries = storage?.recoveryPlans() ?? [];
   const storages = shards.map((_, index) => storagePlanOf(storage, recoveries[index]));
-  const leases = isLending(config) ? storages.map((plan) => makeLease(config, plan)) : undefined;
+  const leases =
+    config.lend === 'auto' ? storages.map((plan) => makeLease(config, plan)) : undefined;
 
   return {
     io: ios.map(({ bell, counters }, index) => ({
@@ -125,11 +126,6 @@ function storagePlanOf(
 ): ShardStoragePlan | undefined {
   if (storage === undefined || recovery === undefined) return undefined;
   return { directory: storage.path, recovery, board: allocateShardBoard() };
-}
-
-/** With fsync always a turn waits for the disk, which no I/O thread may. */
-function isLending({ lend, memory, fsync }: Config): boolean {
-  return lend === 'auto' && (memory || fsync !== 'always');
 }
 
 /** A shard's lease as it and each I/O thread see it: a channel to each. */

@@ -80,7 +80,6 @@ export class SegmentSync {
 
   #take({ number, fd, isClosed }: SegmentReport): void {
     this.#reports += 1;
-    if (fd < 0) return;
     const known = this.#open.get(number);
     if (known !== undefined) {
       known.isClosed = isClosed;

@@ -10,6 +10,7 @@
  *   pages might be needed for which there is no extent
  *   the log fails, a file of it would have to be begun or ended, main is syncing it (then a write may
  *   wait for the disk) or has told the shard of a sync that failed
+ *   each batch is synced (--fsync always), and the disk takes its time
  *   replies of the shard's wait in the ring
  *   sessions are watched, and there are other I/O threads that would have to hear of it
  */
@@ -41,6 +42,8 @@ import { newStates, newTurnParts, statesOf } from './turn-parts.js';
 const TURN_FRAMES = 176;
 /** Bytes of log that one turn may make, and more. */
 const TURN_LOG_BYTES = 2 * 1024 * 1024;
+/** With --fsync always a turn waits for the disk: an I/O thread may do so as long as it would for a turn. */
+const TURN_SYNC_MS = 0.25;
 /** A nearer deadline is worth waking the shard for if it is nearer by that. */
 const EARLIER_MS = 1;
 /** How often to look whether this is a good moment to collect garbage that is owed. */
@@ -164,6 +167,7 @@ export class Borrower {
     if (log !== undefined && board !== undefined) {
       if (board.isFailing || board.isSyncing) return undefined;
       if (board.syncFailures !== this.#lease.syncFailures) return undefined;
+      if (config.fsync === 'always' && board.syncMs > TURN_SYNC_MS) return undefined;
       log.log.resume();
       if (!log.log.isSteady(TURN_LOG_BYTES)) return undefined;
       log.turnLog.resume();
@@ -207,7 +211,9 @@ export class Borrower {
       ...{ files: new NodeFiles(), directory, ...recovery, fsync, segmentBytes },
       begin: undefined,
       board: this.#board!,
-      // It neither begins segments nor ends them.
+      clock: this.#parts.clock,
+      // It neither begins segments nor ends them, but one that could not be synced, of which nobody
+      // is told.
       onSegment: () => undefined,
     });
     for (const state of states) state.effects = log.effects;

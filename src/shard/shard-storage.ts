@@ -71,6 +71,7 @@ function recover(parts: ShardStorageParts): ShardStorage {
     fsync: plan.config.fsync,
     segmentBytes: plan.config.segmentBytes,
     board,
+    clock,
     onSegment: (segment) => report({ type: 'segment', ...segment }),
   });
   const states = defaults === undefined ? [sessions] : [sessions, defaults.state];

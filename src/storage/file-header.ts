@@ -2,7 +2,8 @@
  * The first 64 bytes of every binary file, little-endian:
  *
  *    0  "SOJOURN\n"
- *    8  u16 format version          10  u16 kind: 1 log segment, 2 snapshot, 3 save, 4 secret
+ *    8  u16 format version          10  u8 kind: 1 log segment, 2 snapshot, 3 save, 4 secret
+ *   11  u8 flags, bit 0: the file may be longer than what was written, with zeros behind it
  *   12  u32 epoch                   16  u32 shard
  *   20  u32 shards                  24  u64 number of the segment; of a snapshot: where its log begins
  *   32  f64 created, ms             40  u64 sequence of the first batch (of a snapshot: of its log)
@@ -21,6 +22,10 @@ export const FILE_KINDS = { log: 1, snapshot: 2, save: 3, secret: 4 } as const;
 export type FileKind = keyof typeof FILE_KINDS;
 
 const MAGIC = 'SOJOURN\n';
+const KIND_AT = 10;
+const FLAGS_AT = 11;
+const FLAG_SPARE_LENGTH = 1;
+const FLAGS_MAX = FLAG_SPARE_LENGTH;
 const CHECK_AT = 48;
 const CHECKSUM_AT = 60;
 const TWO_TO_32 = 4_294_967_296;
@@ -35,6 +40,8 @@ export interface FileHeader {
   readonly createdMs: number;
   readonly firstSequence: number;
   readonly backlog: number;
+  /** What was never written may be zeros at the end of the file. */
+  readonly hasSpareLength?: boolean;
   /** 16 hexadecimal digits. */
   readonly secretCheck: string;
 }
@@ -50,7 +57,8 @@ export function encodeFileHeader(header: FileHeader): Uint8Array {
   const { bytes, view } = space;
   bytes.set(Buffer.from(MAGIC, 'latin1'));
   view.setUint16(8, FORMAT_VERSION, true);
-  view.setUint16(10, FILE_KINDS[header.kind], true);
+  view.setUint8(KIND_AT, FILE_KINDS[header.kind]);
+  view.setUint8(FLAGS_AT, header.hasSpareLength === true ? FLAG_SPARE_LENGTH : 0);
   view.setUint32(12, header.epoch, true);
   view.setUint32(16, header.shard, true);
   view.setUint32(20, header.shards, true);
@@ -84,8 +92,10 @@ export function decodeFileHeader(bytes: Uint8Array): FileHeader | HeaderProblem 
   if (version !== FORMAT_VERSION && isSound)
     return { problem: 'version', detail: versionText(version) };
   if (!isSound) return { problem: 'damaged', detail: 'the checksum of its header is wrong' };
-  const kind = kindOf(view.getUint16(10, true));
-  if (kind === undefined) return { problem: 'damaged', detail: 'its kind is unknown' };
+  const kind = kindOf(view.getUint8(KIND_AT));
+  const flags = view.getUint8(FLAGS_AT);
+  if (kind === undefined || flags > FLAGS_MAX)
+    return { problem: 'damaged', detail: 'its kind is unknown' };
   return {
     kind,
     epoch: view.getUint32(12, true),
@@ -95,6 +105,7 @@ export function decodeFileHeader(bytes: Uint8Array): FileHeader | HeaderProblem 
     createdMs: view.getFloat64(32, true),
     firstSequence: getUint64(view, 40),
     backlog: view.getUint32(56, true),
+    hasSpareLength: (flags & FLAG_SPARE_LENGTH) !== 0,
     secretCheck: Buffer.from(space.bytes.subarray(CHECK_AT, CHECK_AT + 8)).toString('hex'),
   };
 }

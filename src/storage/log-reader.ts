@@ -217,7 +217,9 @@ class LogWalk {
     // its beginning. One that is wrong in any other way was right once.
     const isDamaged = broken.damage !== '' && !broken.isUnfinished;
     const removed = this.#readers.slice(keepsBroken ? index + 1 : index);
-    const bytes = this.#readers.slice(index).reduce((sum, reader) => sum + reader.size, 0) - offset;
+    const bytes = this.#readers
+      .slice(index + 1)
+      .reduce((sum, reader) => sum + reader.size, Math.max(0, broken.size - offset));
     return {
       kind: isDamaged || synced >= this.#expected ? 'damaged' : 'torn',
       file: broken.file,

@@ -17,6 +17,7 @@ import type { Files } from './files.js';
 
 /** How far a search for a batch looks at once. */
 const SEARCH_BYTES = 1024 * 1024;
+const ZEROS = Buffer.alloc(SEARCH_BYTES);
 
 export class SegmentReader {
   readonly id: FileId;
@@ -31,6 +32,8 @@ export class SegmentReader {
   readonly batch: BatchHeader = emptyBatchHeader();
   readonly #window: FileWindow;
   readonly #seed: number;
+  /** See size; undefined until it is asked for. */
+  #size: number | undefined;
   #offset = FILE_HEADER_BYTES;
   #batchOffset = 0;
   #bodyAt = 0;
@@ -62,8 +65,10 @@ export class SegmentReader {
     }
   }
 
+  /** Bytes of the file, without the zeros at the end of one that may have them. */
   get size(): number {
-    return this.#window.size;
+    this.#size ??= this.header?.hasSpareLength === true ? this.#endOfContent() : this.#window.size;
+    return this.#size;
   }
 
   /** Where the next batch is looked for. */
@@ -90,7 +95,7 @@ export class SegmentReader {
   }
 
   get isAtEnd(): boolean {
-    return this.#offset >= this.#window.size;
+    return this.#offset >= this.#window.size || this.#offset >= this.size;
   }
 
   /** Reads the batch at the offset and steps behind it; false if there is none, or none that is whole. */
@@ -103,7 +108,7 @@ export class SegmentReader {
 
   /** Steps to the next whole batch at the offset or anywhere behind it. */
   find(): boolean {
-    while (!this.isAtEnd) {
+    while (this.#offset < this.#window.size) {
       const offset = this.#magicFrom(this.#offset);
       if (offset < 0) break;
       this.#offset = offset;
@@ -134,6 +139,22 @@ export class SegmentReader {
     this.#batchOffset = offset;
     this.#bodyAt = at + BATCH_HEADER_BYTES;
     return true;
+  }
+
+  #endOfContent(): number {
+    for (let end = this.#window.size; end > 0;) {
+      const from = Math.max(0, end - SEARCH_BYTES);
+      const bytes = end - from;
+      const at = this.#window.at(from, bytes);
+      const content = this.#window.space.bytes.subarray(at, at + bytes);
+      if (ZEROS.compare(content, 0, bytes, 0, bytes) !== 0) {
+        let last = bytes - 1;
+        while (content[last] === 0) last -= 1;
+        return from + last + 1;
+      }
+      end = from;
+    }
+    return 0;
   }
 
   /** Offset of the next magic that lies at a multiple of 4, or -1. */

@@ -12,6 +12,8 @@
  *   f64 from byte 128, written by the shard
  *    16 sequence of the last batch written  17 position in the segment   18 bytes of log since the
  *       last snapshot began                 19 first segment that a needed snapshot may begin with, or 0
+ *    20 with --fsync always: how long a sync has taken of late, milliseconds
+ *    21 with --fsync always: where the zeros end that were written ahead
  *
  * Halves of sequences: no more than 2^32 batches are ever between two of them, so a difference gives
  * the whole. The shard's state of the log is here and not in its head, so that whoever holds the
@@ -34,6 +36,11 @@ const SEQUENCE_DOUBLE = 16;
 const POSITION_DOUBLE = 17;
 const LOG_BYTES_DOUBLE = 18;
 const NEEDED_FROM_DOUBLE = 19;
+const SYNC_DOUBLE = 20;
+const FILLED_TO_DOUBLE = 21;
+
+/** Of the last sync in the mean over them. */
+const SYNC_PART = 1 / 8;
 
 export const NO_DESCRIPTOR = -1;
 
@@ -185,5 +192,23 @@ export class ShardBoard {
 
   set neededFrom(segment: number) {
     this.#doubles[NEEDED_FROM_DOUBLE] = segment;
+  }
+
+  /** How long a sync has taken of late, milliseconds: a mean over the last few. */
+  get syncMs(): number {
+    return this.#doubles[SYNC_DOUBLE] as number;
+  }
+
+  noteSync(durationMs: number): void {
+    this.#doubles[SYNC_DOUBLE] = this.syncMs + (durationMs - this.syncMs) * SYNC_PART;
+  }
+
+  /** Where the zeros end that were written ahead in the segment. */
+  get filledTo(): number {
+    return this.#doubles[FILLED_TO_DOUBLE] as number;
+  }
+
+  set filledTo(bytes: number) {
+    this.#doubles[FILLED_TO_DOUBLE] = bytes;
   }
 }

@@ -17,6 +17,7 @@
  *
  * In a segment given up, what the next one repeats does not count (see log-reader.ts).
  */
+import type { Clock } from '../core/clock.js';
 import { EffectBuffer } from '../state/effect-buffer.js';
 import { encodeBatchHeader, emptyBatchHeader } from './batch.js';
 import { checksumSeed } from './checksum.js';
@@ -30,8 +31,8 @@ import { codeOf } from './storage-error.js';
 export type FsyncChoice = 'always' | 'everysec' | 'no';
 
 /**
- * A segment was begun, or (isClosed) takes no more. With everysec and no, main syncs the descriptor,
- * and closes it after isClosed; with always the log does both itself, and fd is NO_DESCRIPTOR.
+ * A segment was begun, or (isClosed) takes no more: main syncs the descriptor, and closes it after
+ * isClosed. With always the log does both itself, and tells of no segment.
  */
 export interface SegmentReport {
   readonly number: number;
@@ -60,11 +61,15 @@ export interface ShardLogOptions {
   readonly fsync: FsyncChoice;
   readonly segmentBytes: number;
   readonly board: ShardBoard;
+  /** Measures syncs. */
+  readonly clock: Clock;
   readonly effects?: EffectBuffer;
   readonly onSegment: (report: SegmentReport) => void;
 }
 
 export const RETRY_MS = 100;
+/** Zeros written ahead of batches at once. */
+export const FILL_BYTES = 512 * 1024;
 /** The failure that is told when main could not sync a segment; its own code is in main's line. */
 const SYNC_BY_MAIN = 'EIO';
 
@@ -182,6 +187,7 @@ export class ShardLog {
     board.syncedLow = board.writtenLow;
     board.descriptor = NO_DESCRIPTOR;
     board.position = 0;
+    board.filledTo = 0;
     board.logBytes = logBytes ?? 0;
     this.#enter(nextSegment);
   }
@@ -220,7 +226,9 @@ export class ShardLog {
       header.timeMs = nowMs;
       header.synced = this.#syncsEach ? sequence : board.syncedSequence(sequence);
       encodeBatchHeader(effects.space, effects.length, header, this.#seed);
-      this.#files.write(board.descriptor, effects.space.bytes, 0, effects.length, board.position);
+      const { length, space } = effects;
+      this.#files.write(board.descriptor, space.bytes, 0, length, board.position);
+      if (this.#syncsEach) this.#fillAhead(board.position + length);
       return true;
     } catch (error) {
       this.#failed(codeOf(error), nowMs);
@@ -230,8 +238,11 @@ export class ShardLog {
 
   #sync(nowMs: number): boolean {
     const { descriptor, position } = this.#board;
+    const { clock } = this.#options;
+    const startedMs = clock.nowMs();
     try {
       this.#files.sync(descriptor);
+      this.#board.noteSync(clock.nowMs() - startedMs);
       // The first batch of a segment: the name of the file must be on the disk, too.
       if (position === FILE_HEADER_BYTES) {
         this.#files.syncDirectory(`${this.#options.directory}/${LOG_FOLDER}`);
@@ -250,12 +261,10 @@ export class ShardLog {
     const number = board.segment;
     if (board.descriptor === NO_DESCRIPTOR) {
       board.descriptor = this.#create(`${directory}/${logPath({ epoch, shard, number })}`);
-      board.countSegmentReport();
-      onSegment({
-        number,
-        fd: this.#syncsEach ? NO_DESCRIPTOR : board.descriptor,
-        isClosed: false,
-      });
+      if (!this.#syncsEach) {
+        board.countSegmentReport();
+        onSegment({ number, fd: board.descriptor, isClosed: false });
+      }
     }
     const { sequence } = board;
     const header = encodeFileHeader({
@@ -268,9 +277,39 @@ export class ShardLog {
       firstSequence: sequence + 1,
       backlog: this.#syncsEach ? 0 : sequence - board.syncedSequence(sequence),
       secretCheck,
+      hasSpareLength: this.#syncsEach,
     });
     this.#files.write(board.descriptor, header, 0, header.length, 0);
     board.position = FILE_HEADER_BYTES;
+  }
+
+  /**
+   * Writes zeros behind a batch, for those that follow to lie upon. A sync that finds the file longer
+   * or on more blocks than before must write the file system's journal, too: on ext4, batches of
+   * 4 KB, 145 to 175 µs instead of 90 (410 instead of 92 where others keep the cores busy), and twice
+   * the CPU. Zeros at the end of such a file say nothing, see hasSpareLength.
+   */
+  #fillAhead(end: number): void {
+    const board = this.#board;
+    const bytes = Math.min(FILL_BYTES, this.#options.segmentBytes - end);
+    if (end <= board.filledTo || bytes <= 0) return;
+    // Once, whether or not it works: what keeps zeros from the disk may let batches through.
+    board.filledTo = end + bytes;
+    try {
+      this.#files.write(board.descriptor, zeros(), 0, bytes, end);
+    } catch {
+      // The room that is left is for batches.
+      this.#shorten(board.descriptor, end);
+    }
+  }
+
+  /** Takes zeros away that no batch will lie upon. They do no harm where that fails. */
+  #shorten(fd: number, bytes: number): void {
+    try {
+      this.#files.truncate(fd, bytes);
+    } catch {
+      // As above.
+    }
   }
 
   #create(path: string): number {
@@ -289,7 +328,7 @@ export class ShardLog {
     const { epoch, shard, directory } = this.#options;
     const number = board.segment;
     const isEmpty = board.position === FILE_HEADER_BYTES;
-    this.#retire();
+    this.#leave();
     if (!isEmpty) return;
     // Nothing in it was ever acknowledged. A new file of the same number takes its place, so that a
     // sync that fails for hours leaves no thousands of files.
@@ -301,17 +340,27 @@ export class ShardLog {
     }
   }
 
-  /** The segment takes no more batches. */
+  /** The segment is full, or done with for another reason. */
   #retire(): void {
+    const { descriptor, position } = this.#board;
+    if (this.#syncsEach && position > 0) this.#shorten(descriptor, position);
+    this.#leave();
+  }
+
+  /** The segment takes no more batches. */
+  #leave(): void {
     const board = this.#board;
     const { segment, descriptor } = board;
     board.descriptor = NO_DESCRIPTOR;
     board.position = 0;
+    board.filledTo = 0;
     this.#enter(segment + 1);
-    if (this.#syncsEach) this.#closeQuietly(descriptor);
+    if (this.#syncsEach) {
+      this.#closeQuietly(descriptor);
+      return;
+    }
     board.countSegmentReport();
-    const fd = this.#syncsEach ? NO_DESCRIPTOR : descriptor;
-    this.#options.onSegment({ number: segment, fd, isClosed: true });
+    this.#options.onSegment({ number: segment, fd: descriptor, isClosed: true });
   }
 
   /** All that counts in it is on the disk; what close() could still report concerns the rest. */
@@ -335,4 +384,12 @@ export class ShardLog {
     this.#retryAtMs = nowMs + RETRY_MS;
     this.#board.isFailing = true;
   }
+}
+
+let allZeros: Uint8Array | undefined;
+
+/** Made once it is needed. */
+function zeros(): Uint8Array {
+  allZeros ??= new Uint8Array(FILL_BYTES);
+  return allZeros;
 }

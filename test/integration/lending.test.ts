@@ -111,11 +111,6 @@ describe('a server', () => {
     ['lends its shards to a client that is alone', [], true],
     ['lends its shards while it keeps a log', ['--data-dir', temporaryFolder()], true],
     ['lends nothing with --lend never', ['--lend', 'never'], false],
-    [
-      'lends nothing with --fsync always',
-      ['--data-dir', temporaryFolder(), '--fsync', 'always'],
-      false,
-    ],
   ])('%s', async (_title, flags, isLent) => {
     const server = await start(...flags);
     const client = await NativeClient.connect(server.url);

@@ -113,9 +113,10 @@ export class CrashShard {
       fsync: options.fsync,
       segmentBytes: options.segmentBytes,
       board: this.#board,
+      clock: this.shard.clock,
       onSegment: ({ number, fd, isClosed }) => {
         options.history.seen.segments += isClosed ? 1 : 0;
-        if (fd >= 0 && !this.#failed.has(number)) this.#dirty.set(number, { fd, isClosed });
+        if (!this.#failed.has(number)) this.#dirty.set(number, { fd, isClosed });
       },
     });
     sessions.effects = this.#log.effects;

@@ -2,6 +2,7 @@
  * A shard's log with a known history: which state each batch leads to. Turns change sessions through
  * a ShardState, as commands do.
  */
+import { SharedManualClock } from '../../src/core/clock.js';
 import { ByteSpace } from '../../src/core/copy.js';
 import type { DataDirectory } from '../../src/storage/data-directory.js';
 import { openDataDirectory } from '../../src/storage/data-directory.js';
@@ -101,6 +102,7 @@ export class LogStory {
       fsync: options.fsync ?? 'always',
       segmentBytes: options.segmentBytes ?? 1 << 20,
       board: this.board,
+      clock: new SharedManualClock(),
       onSegment: (report) => this.reports.push(report),
     });
     this.states.sessions.effects = this.log.effects;

@@ -81,8 +81,7 @@ export class MemoryFiles implements Files {
 
   cut(path: string, bytes: number): void {
     const inode = this.#inode(path);
-    inode.bytes.fill(0, bytes);
-    inode.size = bytes;
+    resize(inode, bytes);
   }
 
   open(path: string, mode: OpenMode): number {
@@ -146,8 +145,7 @@ export class MemoryFiles implements Files {
   truncate(fd: number, bytes: number): void {
     const { inode, path } = this.#file(fd);
     this.#enter('truncate', path);
-    inode.bytes.fill(0, bytes);
-    inode.size = bytes;
+    resize(inode, bytes);
     this.done.push(`truncate ${path}`);
   }
 
@@ -241,6 +239,16 @@ export function failing(
     const isHit = seen > from && seen <= from + count;
     return isHit ? { code, ...(afterBytes === undefined ? {} : { afterBytes }) } : undefined;
   };
+}
+
+function resize(inode: Inode, size: number): void {
+  if (size > inode.bytes.length) {
+    const grown = new Uint8Array(size);
+    grown.set(inode.bytes.subarray(0, inode.size));
+    inode.bytes = grown;
+  }
+  inode.bytes.fill(0, size);
+  inode.size = size;
 }
 
 function put(inode: Inode, bytes: Uint8Array, position: number): void {

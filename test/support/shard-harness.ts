@@ -215,6 +215,7 @@ export class ShardHarness {
       ...{ secretCheck: '0123456789abcdef', begin: { nextSegment: 1, nextSequence: 1 } },
       segmentBytes: 64 << 20,
       board: this.board,
+      clock: this.clock,
       onSegment: (segment) => this.reports.push({ type: 'segment', ...segment }),
     });
   }

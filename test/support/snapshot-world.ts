@@ -55,6 +55,7 @@ export class SnapshotShard {
     this.log = new ShardLog({
       ...{ files, directory: DATA, ...place, fsync: 'no', secretCheck: '0123456789abcdef' },
       ...{ begin: { nextSegment: 1, nextSequence: 1 }, segmentBytes: 1 << 20, board: this.board },
+      clock,
       onSegment: () => undefined,
     });
     this.state = new ShardState({ nowMs: START_MS, seed: [1, 2], observer: NO_OBSERVER });

@@ -187,6 +187,62 @@ describe('what a borrower cannot log', () => {
   });
 });
 
+describe('a borrower that syncs before it answers', () => {
+  const always: Partial<Config> = { fsync: 'always' };
+
+  /** From here on the segment takes writes and cannot be synced. */
+  function failSync(shard: LentShard): void {
+    const { board } = shard.storage!;
+    closeSync(board.descriptor);
+    board.descriptor = openSync('/dev/null', 'w');
+  }
+
+  test('logs like the shard, in turns with it', () => {
+    const { shard, io } = loggedShard(always);
+    for (let round = 0; round < 4; round += 1) {
+      shard.sleep(() => {
+        const body = { keys: { [`io ${round}`]: round } };
+        expect(io.ask('SH_SET', KEY, body).status).toBe(OK);
+      });
+      shard.ask(io, 'SH_SET', KEY, { keys: { [`shard ${round}`]: round } });
+    }
+    expect(shard.describeRecovered()).toEqual(shard.describe());
+    expect(shard.counter('lentTurns')).toBe(4);
+  });
+
+  test('leaves a segment that cannot be synced, as the shard would', () => {
+    const { shard, io } = loggedShard(always);
+    const { board } = shard.storage!;
+    const { segment } = board;
+    shard.sleep(() => {
+      failSync(shard);
+      expect(io.ask('SH_SET', KEY, { keys: { a: 1 } }).status).toBe(OK);
+      expect(board.segment).toBe(segment + 1);
+      expect(io.ask('SH_SET', KEY, { keys: { b: 2 } }).status).toBe(OK);
+    });
+    expect(shard.ask(io, 'SH_SET', KEY, { keys: { c: 3 } }).status).toBe(OK);
+    expect(shard.counter('logFailures')).toBe(0);
+    expect(shard.describeRecovered()).toEqual(shard.describe());
+  });
+
+  test('borrows no shard whose disk takes longer than a turn may, until it is quick again', () => {
+    const { shard, io } = loggedShard(always);
+    const { board } = shard.storage!;
+    for (let syncs = 0; syncs < 8; syncs += 1) board.noteSync(2);
+    const isLent = (): boolean =>
+      shard.sleep(() => {
+        io.push('SH_SET', KEY, { keys: { a: 1 } });
+        return io.flush();
+      });
+    expect(isLent()).toBe(false);
+    shard.settle();
+    expect(io.only().status).toBe(OK);
+    for (let syncs = 0; syncs < 32; syncs += 1) board.noteSync(0.1);
+    expect(isLent()).toBe(true);
+    expect(io.only().status).toBe(OK);
+  });
+});
+
 function typesOf(reports: readonly ShardReport[]): string[] {
   return reports.map(({ type }) => type);
 }

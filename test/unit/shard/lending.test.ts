@@ -273,11 +273,8 @@ describe('an I/O thread may not borrow a shard', () => {
     shard.sleep(() => expect(io.ask('SH_NEW', KEY).status).toBe(OK));
   });
 
-  test.each([
-    ['that is not lent', { lend: 'never' }, false],
-    ['that syncs before it answers', { fsync: 'always' }, true],
-  ] as const)('%s', (_title, config, isLogged) => {
-    const { shard, io } = isLogged ? loggedShard(config) : lentShard(config);
+  test('that is not lent', () => {
+    const { shard, io } = lentShard({ lend: 'never' });
     expect(shard.lease).toBeUndefined();
     expect(io.borrower).toBeUndefined();
     shard.sleep(() => {

@@ -21,7 +21,12 @@ import { patternBytes } from '../../support/stored-values.js';
 
 const HEADER: FileHeader = {
   ...{ kind: 'log', epoch: 4_000_000_000, shard: 63, shards: 64, number: 2 ** 40 + 3 },
-  ...{ createdMs: 1_800_000_000_000.5, firstSequence: 2 ** 45 + 1, backlog: 7 },
+  ...{
+    createdMs: 1_800_000_000_000.5,
+    firstSequence: 2 ** 45 + 1,
+    backlog: 7,
+    hasSpareLength: true,
+  },
   secretCheck: '0123456789abcdef',
 };
 

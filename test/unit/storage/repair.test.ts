@@ -74,7 +74,7 @@ describe('repairDirectory', () => {
     repairIn(files);
     expect(contentBelow(files, COPY)).toEqual(before);
     expect(contentBelow(files, DIRECTORY)).not.toEqual(before);
-    const cut = files.done.findIndex((what) => what.startsWith(`truncate ${SEGMENT(3)}`));
+    const cut = files.done.lastIndexOf(`truncate ${SEGMENT(3)}`);
     const lastCopied = files.done
       .map((what) => what.startsWith(`write ${COPY}/`))
       .lastIndexOf(true);

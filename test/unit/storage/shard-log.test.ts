@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FILE_HEADER_BYTES } from '../../../src/storage/file-header.js';
 import { logPath } from '../../../src/storage/file-names.js';
-import { RETRY_MS } from '../../../src/storage/shard-log.js';
+import { FILL_BYTES, RETRY_MS } from '../../../src/storage/shard-log.js';
 import { DIRECTORY, LogStory, recover } from '../../support/log-story.js';
 import { failing, MemoryFiles } from '../../support/memory-files.js';
 
@@ -39,9 +39,51 @@ describe('ShardLog', () => {
     story.turn(1);
     story.turn(2);
     expect(doneSince(story.files, from).slice(1)).toEqual([
-      ...['write 1.log', 'write 1.log', 'sync 1.log', `sync ${LOG}`],
+      // Its header, the batch, and zeros for those that follow.
+      ...['write 1.log', 'write 1.log', 'write 1.log', 'sync 1.log', `sync ${LOG}`],
       ...['write 1.log', 'sync 1.log'],
     ]);
+    expect(story.reports).toEqual([]);
+  });
+
+  test('with always, writes zeros ahead, and takes away what no batch lies upon', () => {
+    const story = new LogStory(new MemoryFiles(), { segmentBytes: 5_000 });
+    const lengths: number[] = [];
+    while (story.log.segmentNumber === 1) {
+      story.turn(1, 1_000);
+      lengths.push(story.files.content(segment(1)).length);
+    }
+    const written = FILE_HEADER_BYTES + story.log.bytesSinceSnapshotStart;
+    expect(written).toBeGreaterThanOrEqual(5_000);
+    expect(lengths).toEqual([5_000, 5_000, 5_000, 5_000, written]);
+    story.turn(2);
+    const { outcome, lines } = recover(story.files, story.plan);
+    expect(lines).toEqual(story.history[6]);
+    expect(outcome).toMatchObject({ nextSequence: 7, cutBytes: 0 });
+    story.log.close();
+    expect(story.files.content(segment(2)).length).toBeLessThan(5_000);
+  });
+
+  test('with always, leaves the room of a full disk to batches', () => {
+    const story = new LogStory(new MemoryFiles());
+    // Header and batch get there, the zeros in part.
+    const full = failing('write', { code: 'ENOSPC', from: 2, count: 1, afterBytes: 700 });
+    story.files.fault = full;
+    expect(story.turn(1)).toBe(true);
+    const { position } = story.board;
+    expect(story.files.content(segment(1))).toHaveLength(position);
+    expect(story.turn(2)).toBe(true);
+    expect(story.files.content(segment(1))).toHaveLength(story.board.position);
+    expect(recover(story.files, story.plan).lines).toEqual(story.history[2]);
+  });
+
+  test('with always, does without what the system refuses', () => {
+    const story = new LogStory(new MemoryFiles());
+    story.files.fault = failing('truncate', { code: 'EINVAL' });
+    for (let turn = 0; turn < 3; turn += 1) expect(story.turn(turn)).toBe(true);
+    story.log.close();
+    expect(story.files.content(segment(1)).length).toBeGreaterThan(FILL_BYTES);
+    expect(recover(story.files, story.plan).lines).toEqual(story.history[3]);
   });
 
   test('begins another segment once one is full, and leaves the old one to main to sync', () => {
@@ -64,7 +106,7 @@ describe('ShardLog', () => {
     const story = new LogStory(new MemoryFiles(), { segmentBytes: 500 });
     for (let turn = 0; turn < 4; turn += 1) story.turn(1, 150);
     expect(story.files.openCount).toBe(0);
-    expect(story.reports.every(({ fd }) => fd === -1)).toBe(true);
+    expect(story.log.segmentNumber).toBe(3);
   });
 
   test('writes a batch larger than a segment as one', () => {
@@ -92,7 +134,6 @@ describe('ShardLog', () => {
     story.log.close();
     story.log.close();
     expect(story.files.openCount).toBe(0);
-    expect(story.reports.at(-1)).toEqual({ number: 1, fd: -1, isClosed: true });
   });
 
   test.each([
@@ -177,7 +218,8 @@ describe('ShardLog', () => {
     expect(story.log.isFailing).toBe(false);
     expect(doneSince(story.files, from)).toEqual([
       'write 1.log',
-      ...['create 2.log', 'write 2.log', 'write 2.log', 'sync 2.log', `sync ${LOG}`],
+      ...['create 2.log', 'write 2.log', 'write 2.log', 'write 2.log'],
+      ...['sync 2.log', `sync ${LOG}`],
     ]);
     expect(recover(story.files, story.plan).lines).toEqual(story.history[2]);
   });
@@ -309,8 +351,11 @@ describe('ShardLog after main could not sync', () => {
 function syncedOf(files: MemoryFiles, path: string): number[] {
   const bytes = Buffer.from(files.content(path));
   const found: number[] = [];
-  for (let at = FILE_HEADER_BYTES; at < bytes.length; at += 48 + bytes.readUInt32LE(at + 8)) {
+  // Behind the last one there may be zeros.
+  let at = FILE_HEADER_BYTES;
+  while (at < bytes.length && bytes[at] !== 0) {
     found.push(Number(bytes.readBigUInt64LE(at + 32)));
+    at += 48 + bytes.readUInt32LE(at + 8);
   }
   return found;
 }
