@@ -28,11 +28,6 @@ export class Doorbell {
     if (Atomics.exchange(this.#words, SLEEPING, 0) !== 0) Atomics.notify(this.#words, COUNT);
   }
 
-  /** Whether its owner sleeps, so that one more record would wait for the bell. A hint only. */
-  isAsleep(): boolean {
-    return Atomics.load(this.#words, SLEEPING) !== 0;
-  }
-
   /** The count to hand to wait() or sleep(), read before looking for work. */
   count(): number {
     return Atomics.load(this.#words, COUNT);

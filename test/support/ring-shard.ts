@@ -53,9 +53,9 @@ export class RingShard {
     this.#ioBell = new Doorbell(bells.io);
   }
 
-  /** Lets its bell say whether it sleeps. */
-  setAsleep(isAsleep: boolean): void {
-    this.#bellWords[1] = isAsleep ? 1 : 0;
+  /** How often it was rung for. */
+  get rings(): number {
+    return this.#bellWords[0]!;
   }
 
   /** Takes up to requestsMax published requests and gives their space back. */

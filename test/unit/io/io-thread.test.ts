@@ -84,24 +84,23 @@ describe('a session command', () => {
     expect(socket.replies).toHaveLength(20);
   });
 
-  test('is visible at once to a sleeping shard, at the end of the turn to one that runs', async () => {
+  test('is visible to its shard in portions, and at the end of the turn', async () => {
     const { connect, shards, turns } = start();
     const [shard] = shards;
     const socket = connect();
-    shard!.setAsleep(true);
-    socket.send([SET, 1, TOKEN, {}], [SET, 2, TOKEN, {}]);
-    const first = shard!.take();
-    expect(first.map(({ id }) => id)).toEqual([1]);
-    shard!.setAsleep(false);
+    const rung = shard!.rings;
+    for (let id = 1; id <= 70; id += 1) socket.send([SET, id, TOKEN, {}]);
+    const early = shard!.take();
+    expect(early.map(({ id }) => id)).toEqual(range(1, 65));
+    // The first alone, and each 32 that follow.
+    expect(shard!.rings - rung).toBe(3);
     await turns();
-    const second = shard!.take();
-    expect(second.map(({ id }) => id)).toEqual([2]);
-    socket.send([SET, 3, TOKEN, {}]);
-    expect(shard!.take()).toEqual([]);
+    const late = shard!.take();
+    expect(late.map(({ id }) => id)).toEqual(range(66, 70));
+    expect(shard!.rings - rung).toBe(4);
+    for (const request of [...early, ...late]) shard!.answer(request);
     await turns();
-    for (const request of [...first, ...second, ...shard!.take()]) shard!.answer(request);
-    await turns();
-    expect(socket.replies.map(([id]) => id)).toEqual([1, 2, 3]);
+    expect(socket.replies.map(([id]) => id)).toEqual(range(1, 70));
   });
 });
 
@@ -351,3 +350,7 @@ describe('text commands', () => {
     expect(socket.messages).toEqual(['{"SH_COUNT_RSP":{"st":1,"cnt":3}}']);
   });
 });
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, at) => first + at);
+}
