@@ -7,6 +7,7 @@ import { loadConfig } from '../config/load.js';
 import { OPTION_NAMES, specOf, type Config } from '../config/options.js';
 import { valueText } from '../config/values.js';
 import { setCompilerFlags } from '../server/compiler-flags.js';
+import { lowerCompilerThreads } from '../server/compiler-threads.js';
 import type { ServerLog } from '../server/server-log.js';
 import { startServer, type Server } from '../server/server.js';
 import { StorageError } from '../storage/storage-error.js';
@@ -24,6 +25,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   }
   const config = loadConfig(args);
   setCompilerFlags();
+  lowerCompilerThreads();
   // Synchronous, so that the last line before an exit is not lost.
   const log = pino({ level: config.logLevel }, pino.destination({ fd: STDERR, sync: true }));
   const stopSignal = firstStopSignal();

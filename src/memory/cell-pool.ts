@@ -202,9 +202,10 @@ export class CellPool {
       const ordinal = control[this.#base + PAGES]! - 1;
       control[this.#base + PAGES] = ordinal;
       this.#memory.release(this.pages[ordinal]!);
-      this.pages.length = ordinal;
-      this.words.length = ordinal;
-      this.doubles.length = ordinal;
+      // By pop(), which is compiled; setting the length is a call into the runtime.
+      this.pages.pop();
+      this.words.pop();
+      this.doubles.pop();
     }
   }
 

@@ -2,9 +2,10 @@
  * Linear hashing (Litwin, 1980) over the cells of a pool: from a 32-bit hash to the cells that have
  * it. Buckets hold the first cell; further cells follow through a link in the cells themselves.
  *
- * It grows by one bucket an insertion and shrinks by two a removal, so there is no pause, no second
- * table and no tombstone, and at one bucket a cell it costs 4 bytes beside the link. Measured
- * against pairs in an open-addressed table: see docs/adr/0002.
+ * It grows by one bucket an insertion, so there is no pause, no second table and no tombstone, and at
+ * one bucket a cell it costs 4 bytes beside the link. It shrinks by a call of its own, a few buckets at a
+ * time: where many sessions go at once, that is for later. Measured against pairs in an open-addressed
+ * table: see docs/adr/0002.
  *
  *   control words of the structure
  *     0  pages    1  buckets    2  cells held
@@ -128,9 +129,17 @@ export class HashIndex {
   remove(cell: number, hash: number): void {
     this.#replace(cell, hash, this.nextOf(cell) + 1);
     this.#control[this.#base + HELD]! -= 1;
-    // Twice, so that the buckets keep up with the cells on the way down to the last one.
-    this.#shrink();
-    this.#shrink();
+  }
+
+  /** Whether fewer than half of the buckets are needed. */
+  get isSparse(): boolean {
+    const buckets = this.#control[this.#base + BUCKETS]!;
+    return buckets > BUCKETS_MIN && this.#control[this.#base + HELD]! * 2 < buckets;
+  }
+
+  /** Takes back up to so many buckets that are not needed. */
+  shrink(bucketsMax: number): void {
+    for (let step = 0; step < bucketsMax && this.isSparse; step += 1) this.#dropLast();
   }
 
   /** The cell's words have been copied to another cell: makes the bucket point there. */
@@ -212,11 +221,9 @@ export class HashIndex {
     this.#control[this.#base + BUCKETS] = added + 1;
   }
 
-  /** Takes the last bucket back once fewer than half are needed. */
-  #shrink(): void {
-    const buckets = this.#control[this.#base + BUCKETS]!;
-    if (buckets <= BUCKETS_MIN || this.#control[this.#base + HELD]! * 2 >= buckets) return;
-    const last = buckets - 1;
+  /** Takes the last bucket back. */
+  #dropLast(): void {
+    const last = this.#control[this.#base + BUCKETS]! - 1;
     const to = last - highestPowerOf2(last);
     const ordinal = last >>> PAGE_SHIFT;
     let tail = this.#words[ordinal]![last & PAGE_MASK]!;
@@ -232,8 +239,8 @@ export class HashIndex {
     if ((last & PAGE_MASK) !== 0) return;
     this.#control[this.#base + PAGES] = ordinal;
     this.#memory.release(this.#pages[ordinal]!);
-    this.#pages.length = ordinal;
-    this.#words.length = ordinal;
+    this.#pages.pop();
+    this.#words.pop();
   }
 }
 

@@ -27,13 +27,6 @@ const REUSED_MS = 1_000;
 const REUSED_SESSIONS_MAX = 1_024;
 const ID_WORDS = 3;
 
-const KIND_NUMBERS: Readonly<Record<LifecycleKind, number>> = {
-  created: CREATED,
-  expired: EXPIRED,
-  cleared: CLEARED,
-  ended: ENDED,
-};
-
 /** Events that another thread could not write, because its log had failed. */
 export interface HeldEvents {
   /** Eight words each, as they are gathered here. */
@@ -68,7 +61,7 @@ export class EventFeed implements LifecycleObserver {
   }
 
   happened(kind: LifecycleKind, digest: Int32Array, at: number): void {
-    this.#add(KIND_NUMBERS[kind], digest, at);
+    this.#add(numberOf(kind), digest, at);
   }
 
   rotated(oldDigest: Int32Array, oldAt: number, digest: Int32Array, at: number): void {
@@ -154,4 +147,11 @@ export class EventFeed implements LifecycleObserver {
     times.set(this.#times);
     this.#times = times;
   }
+}
+
+/** By comparisons: they cost next to nothing where the kind is known, a look-up by name 15 ns. */
+function numberOf(kind: LifecycleKind): number {
+  if (kind === 'created') return CREATED;
+  if (kind === 'expired') return EXPIRED;
+  return kind === 'cleared' ? CLEARED : ENDED;
 }

@@ -39,17 +39,19 @@ export class ShardCounters {
   }
 }
 
+const { sessionsCreated, sessionsEnded, sessionsExpired, sessionsCleared } = SHARD_COUNTER_INDEX;
+
 /** Counts what happens to sessions. */
 export function observerOf(counters: ShardCounters): SessionObserver {
   return {
-    sessionStarted: () => counters.add('sessionsCreated', 1),
-    sessionsEnded: (count) => counters.add('sessionsEnded', count),
+    sessionStarted: () => counters.addAt(sessionsCreated, 1),
+    sessionsEnded: (count) => counters.addAt(sessionsEnded, count),
     sessionExpired(lagMs) {
-      counters.add('sessionsExpired', 1);
+      counters.addAt(sessionsExpired, 1);
       counters.lags.record(lagMs, 1);
     },
     sessionCleared(lagMs) {
-      counters.add('sessionsCleared', 1);
+      counters.addAt(sessionsCleared, 1);
       counters.lags.record(lagMs, 1);
     },
   };

@@ -11,6 +11,9 @@ import type { SessionKeys } from './session-keys.js';
 import type { SessionRows } from './session-rows.js';
 import type { SupersededTokens } from './superseded.js';
 
+/** Taking a bucket back is less than moving a cell. */
+const BUCKETS_PER_CELL = 4;
+
 export interface CompactionParts {
   readonly memory: SharedMemory;
   readonly arena: Arena;
@@ -45,6 +48,10 @@ export class Compaction {
     superseded.compact(cellsMax);
     isBusy = isBusy || rows.extras.isSparse || keys.big.entries.isSparse;
     isBusy = isBusy || owners.pool.isSparse || superseded.pool.isSparse;
+    for (const index of [rows.index, keys.big.index, owners.index, superseded.index]) {
+      index.shrink(cellsMax * BUCKETS_PER_CELL);
+      isBusy = isBusy || index.isSparse;
+    }
     isBusy = arena.compact(cellsMax, this.#relocateBlock) || isBusy;
     return memory.compact() || isBusy;
   }

@@ -106,6 +106,7 @@ describe('HashIndex', () => {
       const hash = randomHash(random);
       subject.expectFound(hash);
       if (random.below(50) === 0) subject.compact(1 + random.below(50));
+      if (random.below(5) === 0) subject.index.shrink(random.below(10));
       if (random.below(50) === 0) filler.change(random);
       if (random.below(10) === 0) subject.memory.compact();
       if (call % 2_500 === 0) subject.expectAllFound();
@@ -124,6 +125,7 @@ describe('HashIndex', () => {
     const cells = [...subject.hashes.keys()];
     for (let at = 0; at < cells.length; at += 1) {
       subject.remove(cells[at]!);
+      subject.index.shrink(2);
       if (at === 40_000 || at === 79_000) subject.expectAllFound();
     }
     expect(subject.index.bytes).toBe(64 * 4);

@@ -77,6 +77,27 @@ describe('HashIndex', () => {
     expect(count).toBe(197);
   });
 
+  test('shrinks when it is told, a few buckets at a time, down to twice what it holds', () => {
+    const { pool, index, insert } = newIndex();
+    const hashOf = (number: number): number => Math.imul(number, 0x9e3779b1);
+    const cells = Array.from({ length: 1_000 }, (_, number) => insert(hashOf(number)));
+    expect(index.isSparse).toBe(false);
+    for (const [number, cell] of cells.slice(0, 900).entries()) {
+      index.remove(cell, hashOf(number));
+      pool.free(cell);
+    }
+    expect([index.bytes, index.isSparse]).toEqual([4_000, true]);
+    index.shrink(10);
+    expect([index.bytes, index.isSparse]).toEqual([3_960, true]);
+    index.shrink(1_000);
+    expect([index.bytes, index.isSparse]).toEqual([800, false]);
+    for (const [at, cell] of cells.slice(900).entries()) {
+      let found = index.firstOf(hashOf(900 + at));
+      while (found !== NIL && found !== cell) found = index.nextOf(found);
+      expect(found).toBe(cell);
+    }
+  });
+
   test('fails on a cell that is not in its bucket', () => {
     const { index, insert } = newIndex();
     insert(1);
