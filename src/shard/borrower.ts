@@ -42,8 +42,12 @@ import { newStates, newTurnParts, statesOf } from './turn-parts.js';
 const TURN_FRAMES = 176;
 /** Bytes of log that one turn may make, and more. */
 const TURN_LOG_BYTES = 2 * 1024 * 1024;
-/** With --fsync always a turn waits for the disk: an I/O thread may do so as long as it would for a turn. */
+/**
+ * With --fsync always a turn waits for the disk: an I/O thread may do so as long as it would for a turn.
+ * Where there is one shard, what comes meanwhile would wait for the same sync or the next.
+ */
 const TURN_SYNC_MS = 0.25;
+const ONLY_TURN_SYNC_MS = 2;
 /** A nearer deadline is worth waking the shard for if it is nearer by that. */
 const EARLIER_MS = 1;
 /** How often to look whether this is a good moment to collect garbage that is owed. */
@@ -167,7 +171,8 @@ export class Borrower {
     if (log !== undefined && board !== undefined) {
       if (board.isFailing || board.isSyncing) return undefined;
       if (board.syncFailures !== this.#lease.syncFailures) return undefined;
-      if (config.fsync === 'always' && board.syncMs > TURN_SYNC_MS) return undefined;
+      const syncMsMax = config.shards === 1 ? ONLY_TURN_SYNC_MS : TURN_SYNC_MS;
+      if (config.fsync === 'always' && board.syncMs > syncMsMax) return undefined;
       log.log.resume();
       if (!log.log.isSteady(TURN_LOG_BYTES)) return undefined;
       log.turnLog.resume();

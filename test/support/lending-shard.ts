@@ -57,6 +57,8 @@ export interface LentShardOptions {
   readonly config?: Partial<Config>;
   /** With a log, in this folder. */
   readonly folder?: string;
+  /** How many there are, as borrowers know; the others do nothing. */
+  readonly shards?: number;
 }
 
 export class LentShard {
@@ -80,7 +82,7 @@ export class LentShard {
   #hasSlept = false;
   #eventsRead = 0;
 
-  constructor({ config, folder }: LentShardOptions = {}) {
+  constructor({ config, folder, shards = 1 }: LentShardOptions = {}) {
     this.clock.set(START_MS);
     this.folder = folder;
     this.#config = { ...DEFAULT_CONFIG, ioThreads: 1, ringBytes: 1 << 20, ...config, shards: 1 };
@@ -104,7 +106,9 @@ export class LentShard {
     });
     this.storage = this.#openStorage();
     this.#loop = this.#newLoop();
-    this.ios = plans.io.map((plan) => new LendingIo(plan));
+    this.ios = plans.io.map(
+      (plan) => new LendingIo({ ...plan, config: { ...plan.config, shards } }),
+    );
   }
 
   /** Runs the shard until it has nothing to do, then `act` while it sleeps. It wakes up at once after. */

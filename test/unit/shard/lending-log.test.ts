@@ -20,8 +20,11 @@ afterEach(() => {
 });
 
 /** With a session, and so with a segment of its log. */
-function loggedShard(config: Partial<Config> = {}): { shard: LentShard; io: LendingIo } {
-  const shard = new LentShard({ config, folder: temporaryFolder() });
+function loggedShard(
+  config: Partial<Config> = {},
+  shards = 1,
+): { shard: LentShard; io: LendingIo } {
+  const shard = new LentShard({ config, shards, folder: temporaryFolder() });
   open.push(shard);
   shard.ask(shard.ios[0]!, 'SH_NEW', KEY);
   return { shard, io: shard.ios[0]! };
@@ -225,10 +228,14 @@ describe('a borrower that syncs before it answers', () => {
     expect(shard.describeRecovered()).toEqual(shard.describe());
   });
 
-  test('borrows no shard whose disk takes longer than a turn may, until it is quick again', () => {
-    const { shard, io } = loggedShard(always);
+  test.each([
+    [1, 3, 1],
+    [2, 0.5, 0.1],
+  ])('borrows none of %i shards whose disk takes long, until it is quick again', (...row) => {
+    const [shards, slowMs, quickMs] = row;
+    const { shard, io } = loggedShard(always, shards);
     const { board } = shard.storage!;
-    for (let syncs = 0; syncs < 8; syncs += 1) board.noteSync(2);
+    for (let syncs = 0; syncs < 16; syncs += 1) board.noteSync(slowMs);
     const isLent = (): boolean =>
       shard.sleep(() => {
         io.push('SH_SET', KEY, { keys: { a: 1 } });
@@ -237,7 +244,7 @@ describe('a borrower that syncs before it answers', () => {
     expect(isLent()).toBe(false);
     shard.settle();
     expect(io.only().status).toBe(OK);
-    for (let syncs = 0; syncs < 32; syncs += 1) board.noteSync(0.1);
+    for (let syncs = 0; syncs < 32; syncs += 1) board.noteSync(quickMs);
     expect(isLent()).toBe(true);
     expect(io.only().status).toBe(OK);
   });
