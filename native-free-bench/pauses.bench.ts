@@ -75,9 +75,16 @@ async function measure(options: BenchOptions, output: Output): Promise<PausesRes
   const caller = await Caller.open(port, protocol);
   const replyTimes = async (): Promise<readonly ThreadDurations[]> =>
     statsFrom(await caller.call(statsCommand())).replyTimes;
-  await load.run({ perSecond, until: delay(WARM_SECONDS * 1_000) });
-  const before = await replyTimes();
-  const { latencyUs, latenessUs } = await load.run({ perSecond, until: delay(seconds * 1_000) });
+  // One load from the warming on: starting another one takes the cores for a tenth of a second.
+  let before: readonly ThreadDurations[] = [];
+  const measured = async (): Promise<void> => {
+    await delay(WARM_SECONDS * 1_000);
+    before = await replyTimes();
+    await delay(seconds * 1_000);
+  };
+  const { latencyUs, latenessUs } = await load.run({
+    ...{ perSecond, warmSeconds: WARM_SECONDS, until: measured() },
+  });
   const after = await replyTimes();
   const gapsAfter = spinGaps(spinSeconds);
   load.close();
