@@ -14,16 +14,20 @@ import { setPriority } from 'node:os';
  * with 19.)
  */
 const NICE = 10;
+/**
+ * One that keeps time and four that work: the first that a process starts (node --v8-pool-size). Those of
+ * libuv, which sync the log, follow.
+ */
+const THREADS = 5;
 
 /** Call at the start of the process, before it has threads of its own. */
 export function lowerCompilerThreads(): void {
   // Elsewhere threads have no priority of their own, or another way to set it.
   if (process.platform !== 'linux') return;
   try {
-    for (const name of readdirSync('/proc/self/task')) {
-      const thread = Number(name);
-      if (thread !== process.pid) setPriority(thread, NICE);
-    }
+    const threads = readdirSync('/proc/self/task').map(Number);
+    const others = threads.filter((thread) => thread !== process.pid).sort((a, b) => a - b);
+    for (const thread of others.slice(0, THREADS)) setPriority(thread, NICE);
   } catch {
     // Without /proc, or forbidden: they then only take more from their neighbours.
   }
