@@ -115,7 +115,6 @@ export class CrashShard {
       board: this.#board,
       clock: this.shard.clock,
       onSegment: ({ number, fd, isClosed }) => {
-        options.history.seen.segments += isClosed ? 1 : 0;
         if (!this.#failed.has(number)) this.#dirty.set(number, { fd, isClosed });
       },
     });
@@ -159,7 +158,10 @@ export class CrashShard {
     this.#mayBecome(sequence + 1, { lines, nowMs });
     // A snapshot taken now has what the log lacks.
     if (wasFailing) this.#mayBecome(sequence, { lines, nowMs });
-    if (!this.#log.flush(nowMs)) {
+    const segment = this.#log.segmentNumber;
+    const isDurable = this.#log.flush(nowMs);
+    history.seen.segments += this.#log.segmentNumber - segment;
+    if (!isDurable) {
       history.seen.failures += 1;
       this.#mayBecome(sequence, { lines, nowMs });
       return;
