@@ -1,6 +1,7 @@
 /** Saving and loading as clients see it, in both dialects, with real servers on a data directory. */
 import { randomBytes } from 'node:crypto';
 import {
+  existsSync,
   cpSync,
   mkdirSync,
   mkdtempSync,
@@ -349,7 +350,11 @@ describe('many at once', () => {
     await start();
     await startMany(2_000, { v: 'x'.repeat(1_000) });
     const saving = client.save('set');
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    const folder = join(directory, 'saves');
+    // Its file has been begun, so the command has got there.
+    await expect
+      .poll(() => existsSync(folder) && readdirSync(folder).length > 0, { interval: 1 })
+      .toBe(true);
     server!.process.kill('SIGTERM');
     expect(await saving).toMatchObject({ name: 'set' });
     expect(await server!.ended).toBe(0);
