@@ -94,8 +94,8 @@ export function decodeFileHeader(bytes: Uint8Array): FileHeader | HeaderProblem 
   if (!isSound) return { problem: 'damaged', detail: 'the checksum of its header is wrong' };
   const kind = kindOf(view.getUint8(KIND_AT));
   const flags = view.getUint8(FLAGS_AT);
-  if (kind === undefined || flags > FLAGS_MAX)
-    return { problem: 'damaged', detail: 'its kind is unknown' };
+  if (kind === undefined) return { problem: 'damaged', detail: 'its kind is unknown' };
+  if (flags > FLAGS_MAX) return { problem: 'damaged', detail: 'a flag of its header is unknown' };
   return {
     kind,
     epoch: view.getUint32(12, true),

@@ -1,8 +1,8 @@
 /** Saving and loading as clients see it, in both dialects, with real servers on a data directory. */
 import { randomBytes } from 'node:crypto';
 import {
-  existsSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,

@@ -57,6 +57,16 @@ describe('a file header', () => {
     expect(decodeFileHeader(encodeFileHeader(HEADER))).toEqual(HEADER);
   });
 
+  test.each([
+    ['kind', 10, 'its kind is unknown'],
+    ['flag', 11, 'a flag of its header is unknown'],
+  ])('with an unknown %s and a right checksum is damaged, and says so', (_title, at, detail) => {
+    const space = new ByteSpace(encodeFileHeader(HEADER).buffer as ArrayBuffer);
+    space.bytes[at] = 128;
+    space.view.setUint32(60, checksum(space, 0, 60, 0), true);
+    expect(decodeFileHeader(space.bytes)).toEqual({ problem: 'damaged', detail });
+  });
+
   test('tells what was never written from what is damaged, whichever bit it is', () => {
     expect(decodeFileHeader(new Uint8Array(64))).toMatchObject({ problem: 'empty' });
     for (let bytes = 0; bytes < 64; bytes += 1) {
