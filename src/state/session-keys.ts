@@ -144,6 +144,12 @@ export class SessionKeys {
     const pairBytes = keyHeaderBytesOf(keyBytes) + keyBytes + valueBytes;
     const isThere = this.find(row, from, keyAt, keyBytes);
     if (!this.isBig(row)) {
+      if (isThere && pairBytes === this.foundBytes) {
+        // The usual write, in place: nothing moves, and no count changes.
+        const valueTo = this.foundAt + pairBytes - valueBytes;
+        copyBytes(this.#arena.spaceOf(this.foundPointer), valueTo, from, valueAt, valueBytes);
+        return;
+      }
       const pointer = this.#rows.pointerOf(row);
       const recordBytes = pointer === NIL ? 0 : this.#arena.bytesOf(pointer);
       const replaced = isThere ? pairRecordBytes(this.foundBytes) : 0;

@@ -210,6 +210,36 @@ export class ShardState extends TiedState {
     effects.putPair(words, wordAtOf(row), from, keyAt, keyBytes, valueAt, valueBytes);
   }
 
+  /** Stores a key that is all the command writes: set() and wrote() in one. */
+  write(
+    row: number,
+    from: ByteSpace,
+    keyAt: number,
+    keyBytes: number,
+    valueAt: number,
+    valueBytes: number,
+  ): void {
+    this.keys.set(row, from, keyAt, keyBytes, valueAt, valueBytes);
+    const words = this.rows.wordsOf(row);
+    const base = wordAtOf(row);
+    this.#countWrite(words, base, row);
+    const { effects, isDefaultMap } = this;
+    if (effects === undefined || row === this.#starting) return;
+    const changeAt = effects.putWrite(
+      words,
+      base,
+      isDefaultMap,
+      from,
+      keyAt,
+      keyBytes,
+      valueAt,
+      valueBytes,
+    );
+    if ((words[base + META_WORD]! & FLAG_WATCHED) !== 0) {
+      this.notices.changed(row, effects, changeAt);
+    }
+  }
+
   /** Removes the pair that keys.find() has just found. */
   removeFound(row: number): void {
     if (this.effects !== undefined && row !== this.#starting) {
@@ -233,12 +263,12 @@ export class ShardState extends TiedState {
   wrote(row: number): void {
     const words = this.rows.wordsOf(row);
     const base = wordAtOf(row);
-    words[base + VERSION_WORD] = (words[base + VERSION_WORD]! + 1) | 0;
-    this.deadlines.ensureFiled(row);
-    if (this.effects === undefined || row === this.#starting) return;
-    const changeAt = this.effects.closeChange(words, base, this.isDefaultMap);
+    this.#countWrite(words, base, row);
+    const { effects, isDefaultMap } = this;
+    if (effects === undefined || row === this.#starting) return;
+    const changeAt = effects.closeChange(words, base, isDefaultMap);
     if ((words[base + META_WORD]! & FLAG_WATCHED) !== 0) {
-      this.notices.changed(row, this.effects, changeAt);
+      this.notices.changed(row, effects, changeAt);
     }
   }
 
@@ -351,6 +381,11 @@ export class ShardState extends TiedState {
    */
   tidy(cellsMax: number): boolean {
     return this.#compaction.step(cellsMax, this.keepsRowsInPlace);
+  }
+
+  #countWrite(words: Int32Array, base: number, row: number): void {
+    words[base + VERSION_WORD] = (words[base + VERSION_WORD]! + 1) | 0;
+    this.deadlines.ensureFiled(row);
   }
 
   #start(): void {

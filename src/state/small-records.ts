@@ -74,7 +74,7 @@ export class SmallRecords {
     return record;
   }
 
-  /** Replaces the value of the pair that find() has just found. */
+  /** Replaces the value of the pair that find() has just found by one of another length. */
   replace(
     pointer: number,
     owner: number,
@@ -85,10 +85,6 @@ export class SmallRecords {
   ): number {
     const keyLength = keyHeaderBytesOf(keyBytes) + keyBytes;
     const newPairBytes = keyLength + valueBytes;
-    if (newPairBytes === this.pairBytes) {
-      copyBytes(this.#arena.spaceOf(pointer), this.keyAt + keyLength, value, valueAt, valueBytes);
-      return pointer;
-    }
     const start = this.#arena.payloadAt(pointer);
     const pairAt = this.prefixAt - start;
     const tailAt = this.keyAt + this.pairBytes - start;
