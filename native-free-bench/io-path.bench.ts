@@ -112,7 +112,7 @@ class IoPath {
       counters,
     });
     const clock = { nowMs: (): number => 0 };
-    const ring = new EventRingReader(allocateEventRing(config.maxEvents), 0);
+    const ring = new EventRingReader(allocateEventRing(config.maxEvents, false), 0);
     const watches = new Watches(this.#traffic);
     const server = new ServerCommands({
       config,

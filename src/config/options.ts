@@ -228,6 +228,11 @@ export const OPTIONS = {
     isPowerOfTwo: true,
     help: 'lifecycle events kept for SV_EVENTS, 48 bytes each; a power of two',
   },
+  eventsFromStart: {
+    kind: 'switch',
+    default: false,
+    help: 'keep events from the start, not only from the first SV_EVENTS on',
+  },
   maxFindBytes: {
     kind: 'bytes',
     default: MIB,

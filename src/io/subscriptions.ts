@@ -91,6 +91,8 @@ export class Subscriptions {
       return;
     }
     this.forget(connection);
+    // Also of those who ask for the next number only: they may come back for what follows.
+    this.#ring.want();
     if (wanted.kinds !== 0) {
       const from = wanted.from === undefined ? next : wanted.from - firstSequence;
       this.#add(new Subscription(connection, text !== undefined, wanted.kinds, from));

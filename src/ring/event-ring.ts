@@ -6,6 +6,7 @@
  * Layout of the SharedArrayBuffer, in bytes:
  *
  *   0    head    u64   events claimed so far: the number of the next
+ *   8    wanted  i32   1 once anyone has asked for events; before that none need be written
  *   64   slots   48 bytes each, a power of two of them; event n lies in slot n % slots
  *
  *   slot, in i32 words:
@@ -40,6 +41,7 @@ export const ROTATED = 4;
 export const REUSED = 5;
 
 const HEAD_BYTES = 64;
+const WANTED_AT = 8;
 export const EVENT_BYTES = 48;
 const SLOT_WORDS = EVENT_BYTES / 4;
 const STAMP = 0;
@@ -55,10 +57,15 @@ const MICROSECONDS = 1_000;
 const LAPPED_WAIT_MS = 1;
 const LAPPED_LOOKS = 100;
 
-/** @param slots a power of two. */
-export function allocateEventRing(slots: number): SharedArrayBuffer {
+/**
+ * @param slots a power of two.
+ * @param isWanted whether events are wanted from the start, before anyone asks.
+ */
+export function allocateEventRing(slots: number, isWanted: boolean): SharedArrayBuffer {
   assert((slots & (slots - 1)) === 0, 'the slots are a power of two');
-  return new SharedArrayBuffer(HEAD_BYTES + slots * EVENT_BYTES);
+  const shared = new SharedArrayBuffer(HEAD_BYTES + slots * EVENT_BYTES);
+  new Int32Array(shared, WANTED_AT, 1)[0] = isWanted ? 1 : 0;
+  return shared;
 }
 
 /** Tells events that share a slot apart, and is never 0. */
@@ -70,6 +77,7 @@ function stampOf(number: number): number {
 class EventRingEnd {
   readonly slots: number;
   protected readonly head: BigInt64Array;
+  protected readonly wanted: Int32Array;
   protected readonly words: Int32Array;
   // A double and its two words: time travels as words.
   protected readonly double = new Float64Array(1);
@@ -77,6 +85,7 @@ class EventRingEnd {
 
   constructor(shared: SharedArrayBuffer) {
     this.head = new BigInt64Array(shared, 0, 1);
+    this.wanted = new Int32Array(shared, WANTED_AT, 1);
     this.words = new Int32Array(shared, HEAD_BYTES);
     this.slots = this.words.length / SLOT_WORDS;
   }
@@ -85,6 +94,11 @@ class EventRingEnd {
 export class EventRingWriter extends EventRingEnd {
   /** The first of the numbers claimed last. */
   #claimedFrom = 0;
+
+  /** Whether anyone has ever asked for events; never taken back. */
+  isWanted(): boolean {
+    return Atomics.load(this.wanted, 0) !== 0;
+  }
 
   /**
    * Claims numbers for so many events in one step.
@@ -145,6 +159,11 @@ export class EventRingReader extends EventRingEnd {
   constructor(shared: SharedArrayBuffer, startedMs: number) {
     super(shared);
     this.firstSequence = Math.floor(startedMs * MICROSECONDS);
+  }
+
+  /** Events are wanted from now on: what shards do for requests that come later is told. */
+  want(): void {
+    Atomics.store(this.wanted, 0, 1);
   }
 
   /** Number of the next event. */

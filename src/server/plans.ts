@@ -63,7 +63,7 @@ export function makePlans(options: {
     io: ios.map(({ counters }) => counters),
     shards: shards.map(({ counters }) => counters),
   };
-  const events = allocateEventRing(config.maxEvents);
+  const events = allocateEventRing(config.maxEvents, config.eventsFromStart);
   const ownerLocks = new SharedArrayBuffer(OWNER_LOCKS_BYTES);
   const authLock = new SharedArrayBuffer(4);
   const secret = storage?.secret ?? new Uint8Array(randomBytes(SECRET_BYTES));

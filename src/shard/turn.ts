@@ -125,7 +125,8 @@ export class Turn {
       count += 1;
     }
     if (count > 1) this.#sessions.readAhead(requests.words, places, count);
-    const { dispatcher, log, pushes } = this.#parts;
+    const { dispatcher, events, log, pushes } = this.#parts;
+    events?.look();
     for (let index = 0; index < count; index += 1) {
       const changes = dispatcher.dispatch(requests, offsets[index]!, sideRoad, reply);
       if (log !== undefined) log.executed(sink, changes);

@@ -75,7 +75,7 @@ describe.each([
 ])('%s', (_, { slots, batchMax, events }) => {
   test('gives no torn event, none twice, and loses none without a gap', async () => {
     const writers = 2;
-    const shared = allocateEventRing(slots);
+    const shared = allocateEventRing(slots, true);
     const eager = new Reading(new EventRingReader(shared, 0), writers);
     const slow = new Reading(new EventRingReader(shared, 0), writers);
     let running = 0;
@@ -105,7 +105,7 @@ describe.each([
 });
 
 test('a writer waits for one that is still in its slot, a lap behind', async () => {
-  const shared = allocateEventRing(2);
+  const shared = allocateEventRing(2, true);
   const slow = new EventRingWriter(shared);
   const reader = new EventRingReader(shared, 0);
   const number = slow.claim(1);

@@ -121,6 +121,23 @@ describe.each([
     expect(listener!.pushes).toEqual([]);
   });
 
+  test('what was before the first listener has no number, unless the server was told to keep it', async () => {
+    const kept: unknown[] = [];
+    for (const eventsFromStart of [false, true]) {
+      const server = await start(settings({ eventsFromStart }));
+      const [actor, listener] = await connect(server, 2);
+      await lives(actor!, 2);
+      const { seq } = (await listener!.do('SV_EVENTS', null, { from: 1 })) as { seq: number };
+      const [event, body] = await listener!.next();
+      expect(event).toBe('gap');
+      kept.push(seq - 1 - Number(body['to']));
+      await actor!.do('SH_NEW', null);
+      const next = await events(listener!, 1 + (eventsFromStart ? 6 : 0));
+      expect(next.at(-1)).toMatchObject({ seq, kind: 'created' });
+    }
+    expect(kept).toEqual([0, 6]);
+  });
+
   test('a gap is told where events are no longer kept', async () => {
     const server = await start(settings({ maxEvents: 64 }));
     const [actor, listener] = await connect(server, 2);

@@ -85,7 +85,8 @@ export class LentShard {
   constructor({ config, folder, shards = 1 }: LentShardOptions = {}) {
     this.clock.set(START_MS);
     this.folder = folder;
-    this.#config = { ...DEFAULT_CONFIG, ioThreads: 1, ringBytes: 1 << 20, ...config, shards: 1 };
+    const settled = { ioThreads: 1, ringBytes: 1 << 20, eventsFromStart: true };
+    this.#config = { ...DEFAULT_CONFIG, ...settled, ...config, shards: 1 };
     this.#config = { ...this.#config, memory: folder === undefined };
     this.#directory = folder === undefined ? undefined : openDirectory(folder);
     const plans = makePlans({

@@ -155,7 +155,7 @@ export function startIo(
     bell: new SharedArrayBuffer(DOORBELL_BYTES),
     counters: allocateCounters(SHARD_COUNTERS),
   }));
-  const events = allocateEventRing(config.maxEvents);
+  const events = allocateEventRing(config.maxEvents, config.eventsFromStart);
   const counters = allocateCounters(IO_COUNTERS);
   const calls: MainCall[] = [];
   const clock = new SharedManualClock();

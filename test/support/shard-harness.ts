@@ -109,6 +109,8 @@ export interface HarnessOptions {
   /** With a log, epoch 1 of shard 0 of 1, in the folder /data of these. */
   readonly files?: Files;
   readonly fsync?: FsyncChoice;
+  /** Whether events are told before anyone asks for them; they are unless said. */
+  readonly wantsEvents?: boolean;
   /** Goes on over the memory of this one, which must not be used afterwards. */
   readonly attachTo?: ShardHarness;
 }
@@ -128,7 +130,7 @@ export class ShardHarness {
   readonly reports: LogReport[] = [];
   /** What SV_EVENTS would read. */
   readonly events: EventRingReader;
-  readonly #eventRing = allocateEventRing(EVENTS);
+  readonly #eventRing: SharedArrayBuffer;
   /** Taken from the ring, in order. */
   readonly #pushes: Push[] = [];
   readonly #replies: RingConsumer;
@@ -165,6 +167,7 @@ export class ShardHarness {
       counters,
       log: turnLog,
     });
+    this.#eventRing = allocateEventRing(EVENTS, options.wantsEvents ?? true);
     const feed = new EventFeed(new EventRingWriter(this.#eventRing));
     this.events = new EventRingReader(this.#eventRing, START_MS);
     this.sessions.lifecycle = feed;

@@ -42,6 +42,15 @@ const event = (seq: number, kind: string, more: object = {}): unknown => [
 ];
 
 describe('SV_EVENTS', () => {
+  test.each([null, { kinds: [] }, { kinds: ['ended'] }])('of %j has shards tell', (body) => {
+    const socket = start();
+    expect(harness.events.isWanted()).toBe(false);
+    socket.send([SV_EVENTS, 7, null, { kinds: 5 }]);
+    expect(harness.events.isWanted()).toBe(false);
+    socket.send([SV_EVENTS, 8, null, body]);
+    expect(harness.events.isWanted()).toBe(true);
+  });
+
   test('pushes what happens from now on, in its order', () => {
     const socket = start();
     happen(CREATED, CREATED);

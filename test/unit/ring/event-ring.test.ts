@@ -11,7 +11,7 @@ import {
 const START_MS = 1_800_000_000_000;
 
 function ring(slots = 4): { writer: EventRingWriter; reader: EventRingReader } {
-  const shared = allocateEventRing(slots);
+  const shared = allocateEventRing(slots, true);
   return { writer: new EventRingWriter(shared), reader: new EventRingReader(shared, START_MS) };
 }
 
@@ -30,7 +30,7 @@ describe('EventRing', () => {
     const { reader } = ring();
     expect(reader.firstSequence).toBe(START_MS * 1_000);
     expect(reader.firstSequence).toBeLessThan(Number.MAX_SAFE_INTEGER / 4);
-    const later = new EventRingReader(allocateEventRing(4), START_MS + 0.5);
+    const later = new EventRingReader(allocateEventRing(4, true), START_MS + 0.5);
     expect(later.firstSequence).toBe(START_MS * 1_000 + 500);
   });
 
@@ -88,7 +88,7 @@ describe('EventRing', () => {
   });
 
   test('gives readers their own places', () => {
-    const shared = allocateEventRing(4);
+    const shared = allocateEventRing(4, true);
     const writer = new EventRingWriter(shared);
     const [one, other] = [new EventRingReader(shared, 0), new EventRingReader(shared, 0)];
     write(writer, 4);

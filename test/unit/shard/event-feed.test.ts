@@ -1,6 +1,7 @@
 /** What a shard tells event feeds of its sessions, and when. */
 import { describe, expect, test } from 'vitest';
 import { EVENT_KINDS } from '../../../src/ring/event-ring.js';
+import { READ_AHEAD_MAX } from '../../../src/state/shard-state.js';
 import { MemoryFiles } from '../../support/memory-files.js';
 import { idOf, rotate } from '../../support/owner-shard.js';
 import { sessionKey, ShardHarness, START_MS } from '../../support/shard-harness.js';
@@ -147,6 +148,36 @@ describe('the event feed of a shard', () => {
     expect(shard.events.next).toBe(2 * sessions);
     expect(shard.events.oldest).toBe(2 * sessions - slots);
     expect(kindsOf(shard, shard.events.oldest)).toEqual(Array(slots).fill('ended'));
+  });
+
+  test('tells nothing before anyone has asked for events', () => {
+    const shard = new ShardHarness({ wantsEvents: false });
+    shard.start(KEY, { expiry: { duration: 1, deleteSession: true } });
+    shard.start(OTHER);
+    rotate(shard, OTHER, sessionKey(3));
+    shard.clock.advance(1_000);
+    shard.settle();
+    shard.ask('SH_END', sessionKey(3));
+    expect(shard.events.next).toBe(0);
+    shard.events.want();
+    shard.start(KEY);
+    expect(told(shard)).toEqual([{ kind: 'created', id: ID, ms: 1_000 }]);
+  });
+
+  test('tells of requests taken after that, also in a turn begun before', () => {
+    const shard = new ShardHarness({ wantsEvents: false });
+    const create = shard.sessions.create.bind(shard.sessions);
+    let started = 0;
+    shard.sessions.create = (...session) => {
+      started += 1;
+      if (started === 3) shard.events.want();
+      return create(...session);
+    };
+    for (let number = 0; number < 100; number += 1) shard.push('SH_NEW', sessionKey(number), null);
+    expect(shard.loop.runTurn()).toBe(true);
+    expect(started).toBe(100);
+    // All but those that were taken together with the third one.
+    expect(kindsOf(shard)).toEqual(Array(100 - READ_AHEAD_MAX).fill('created'));
   });
 
   test('tells nothing before the log has it, and then all of it in order', () => {
