@@ -6,6 +6,10 @@
  * Sessions are started with lives that end, spread evenly, in the seconds after a common instant.
  * Others live on: theirs are the commands, by an open loop. Its latencies without anything due
  * stand beside those meanwhile. A Sojourn counts by itself how late each session went.
+ *
+ * Before anything is measured a tenth as many expire under the same load, a hundred thousand a second:
+ * a server that has never seen a session expire is a server in its first minute. Then there are three
+ * rounds of each case for Sojourn, and the one with the ratio in the middle counts.
  */
 import { randomFillSync } from 'node:crypto';
 import type { Bench, Output } from './bench.js';
@@ -32,7 +36,15 @@ const LEAD_FACTOR = 1.5;
 const LEAD_MS = 2_000 + (CALM_SECONDS + WARM_SECONDS) * 1_000;
 const POLL_MS = 20;
 const GIVE_UP_MS = 20_000;
+/** What expires beforehand, as a part of what is measured, and in how long. */
+const REHEARSAL = 0.1;
+const REHEARSAL_MS = 1_000;
 const P99_RATIO_MAX = 2;
+/**
+ * Of each case, one after the other; the one in the middle is reported. Redis has one: it is not rid of
+ * the sessions of one round before the next would begin.
+ */
+const ROUNDS: Readonly<Record<SessionServer, number>> = { sojourn: 3, redis: 1 };
 
 /** How many are due of as many sessions as stay, and in how long. */
 interface Case {
@@ -48,16 +60,33 @@ const CASES: readonly Case[] = [
   { name: 'a tenth a second', dueWithinMs: 10_000, standing: 1, lagMsMax: 50 },
 ];
 
-interface ExpiryResult {
-  readonly target: SessionServer;
-  readonly one: Case;
-  readonly perSecond: number;
+interface Round {
   readonly calm: PacedResult;
   readonly during: PacedResult;
   /** From the last deadline until only those are counted that stay. */
   readonly goneMs: number;
   /** Undefined where the server does not count them. */
   readonly lags: Durations | undefined;
+}
+
+interface ExpiryResult extends Round {
+  readonly target: SessionServer;
+  readonly one: Case;
+  readonly perSecond: number;
+}
+
+/** A server with sessions that stay, and a load on them. */
+interface Scene {
+  readonly target: SessionServer;
+  readonly port: number;
+  readonly protocol: Protocol;
+  readonly standing: number;
+  readonly load: PacedLoad;
+  readonly caller: Caller;
+  /** To start one. */
+  readonly msPerSession: number;
+  /** Of the load. */
+  readonly perSecond: number;
 }
 
 export const expiry: Bench = {
@@ -128,6 +157,11 @@ function rowsOf({ target, calm, during, goneMs, lags }: ExpiryResult): string[][
   ];
 }
 
+/** p99 of the commands meanwhile over that without. */
+function ratioOf({ calm, during }: Pick<Round, 'calm' | 'during'>): number {
+  return latencyFrom(during.latencyUs).p99 / latencyFrom(calm.latencyUs).p99;
+}
+
 function goneText(goneMs: number): string {
   return goneMs === Infinity ? `more than ${GIVE_UP_MS / 1_000} s` : `${goneMs.toFixed(0)} ms`;
 }
@@ -144,7 +178,7 @@ function report(
 ): void {
   const calmUs = latencyFrom(calm.latencyUs);
   const expiringUs = latencyFrom(during.latencyUs);
-  goals(output, target, one, lags && msAt(lags, 99), expiringUs.p99 / calmUs.p99);
+  goals(output, target, one, lags && msAt(lags, 99), ratioOf({ calm, during }));
   const lagMs = lags && { p50: msAt(lags, 50), p99: msAt(lags, 99), max: msAt(lags, 100) };
   output.result('expiry', {
     ...{ target, case: one.name, sessions, perSecond, calmUs, expiringUs, lagMs },
@@ -153,7 +187,7 @@ function report(
   });
 }
 
-/** @returns undefined if the server could not keep up with the rate. */
+/** @returns the round in the middle; undefined if the server could not keep up with the rate. */
 async function expire(
   target: SessionServer,
   one: Case,
@@ -161,45 +195,70 @@ async function expire(
   options: BenchOptions,
   output: Output,
 ): Promise<ExpiryResult | undefined> {
+  const { port, stop } = await startTarget(target, options.serverFlags);
+  const scene = await openScene(target, port, Math.round(sessions * one.standing), options);
+  const { perSecond } = scene;
+  await wave(scene, sessions * REHEARSAL, REHEARSAL_MS);
+  const rounds: Round[] = [];
+  while (rounds.length < ROUNDS[target]) {
+    const number = rounds.length + 1;
+    output.progress(`${target}, ${one.name}, round ${number}: ${compact(perSecond)}/s`);
+    const round = await wave(scene, sessions, one.dueWithinMs);
+    if (round === undefined) break;
+    rounds.push(round);
+  }
+  scene.load.close();
+  scene.caller.close();
+  await stop();
+  rounds.sort((left, right) => ratioOf(left) - ratioOf(right));
+  const middle = rounds[(ROUNDS[target] - 1) / 2];
+  if (rounds.length < ROUNDS[target] || middle === undefined) return undefined;
+  return { ...middle, target, one, perSecond };
+}
+
+async function openScene(
+  target: SessionServer,
+  port: number,
+  standing: number,
+  { connections, rate }: BenchOptions,
+): Promise<Scene> {
   const protocol = protocolOf(target);
-  const { connections, rate, serverFlags } = options;
-  const { port, stop } = await startTarget(target, serverFlags);
-  const standing = Math.round(sessions * one.standing);
   const tokens = randomFillSync(Buffer.alloc(standing * TOKEN_BYTES));
   const startedMs = performance.now();
   await fill({ port, protocol, tokens, sessions: standing, secondsOf: () => STANDING_SECONDS });
   const msPerSession = (performance.now() - startedMs) / standing;
   const full = await fullLoad({ port, protocol, tokens, connections, seconds: FULL_SECONDS });
-  const perSecond = rate > 1 ? rate : full * rate;
   const operations = ['get', 'set'] as const;
   const load = await PacedLoad.open({ port, protocol, tokens, connections, operations });
   const caller = await Caller.open(port, protocol);
+  const perSecond = rate > 1 ? rate : full * rate;
+  return { target, port, protocol, standing, load, caller, msPerSession, perSecond };
+}
 
+/**
+ * Sessions start, and come due evenly within some time.
+ *
+ * @returns undefined if the server could not keep up with the commands of others.
+ */
+async function wave(scene: Scene, sessions: number, withinMs: number): Promise<Round | undefined> {
+  const { target, port, protocol, standing, load, caller, msPerSession, perSecond } = scene;
   const dueMs = performance.now() + LEAD_MS + sessions * msPerSession * LEAD_FACTOR;
   await fill({
-    port,
-    protocol,
-    sessions,
+    ...{ port, protocol, sessions },
     tokens: randomFillSync(Buffer.alloc(sessions * TOKEN_BYTES)),
-    secondsOf: () => (leftBefore(dueMs) + Math.random() * one.dueWithinMs) / 1_000,
+    secondsOf: () => (leftBefore(dueMs) + Math.random() * withinMs) / 1_000,
   });
-  output.progress(`${target}, ${one.name}: ${compact(perSecond)}/s of ${compact(full)}`);
   const lagsSoFar = await lagsOf(caller, target);
   const pace = { perSecond, warmSeconds: WARM_SECONDS };
-  const calm = await load.run({ ...pace, until: delay((WARM_SECONDS + CALM_SECONDS) * 1_000) });
+  const untilCalm = delay((WARM_SECONDS + CALM_SECONDS) * 1_000);
+  const calm = await load.run({ ...pace, until: untilCalm }).catch(unlessTooFarBehind);
   await delay(dueMs - WARM_SECONDS * 1_000 - performance.now());
-  const gone = allGone(caller, protocol, standing, dueMs + one.dueWithinMs);
+  const gone = allGone(caller, protocol, standing, dueMs + withinMs);
   const during = await load.run({ ...pace, until: gone }).catch(unlessTooFarBehind);
-  const goneMs = (await gone) - dueMs - one.dueWithinMs;
+  const goneMs = (await gone) - dueMs - withinMs;
   const lags = await lagsOf(caller, target);
-  load.close();
-  caller.close();
-  await stop();
-  if (during === undefined) return undefined;
-  return {
-    ...{ target, one, perSecond, calm, during, goneMs },
-    lags: lagsSoFar && lags && durationsBetween(lagsSoFar, lags),
-  };
+  if (calm === undefined || during === undefined) return undefined;
+  return { calm, during, goneMs, lags: lagsSoFar && lags && durationsBetween(lagsSoFar, lags) };
 }
 
 function unlessTooFarBehind(error: unknown): undefined {
