@@ -19,11 +19,7 @@ import { Compaction } from './compaction.js';
 import { type ExpiryPolicy, flagsOfPolicy } from './deadlines.js';
 import { encodeSession } from './encode-session.js';
 import {
-  CREATED_DOUBLE,
-  FLAG_EXTEND_ON_READ,
-  FLAG_EXTEND_ON_WRITE,
   FLAG_EXTRAS,
-  FLAG_OWNED,
   FLAG_SHARED,
   FLAG_WATCHED,
   META_WORD,
@@ -32,7 +28,8 @@ import {
 } from './layout.js';
 import type { SessionObserver } from './observers.js';
 import { wordAtOf } from './session-rows.js';
-import { TiedState, type TiedStateOptions } from './tied-state.js';
+import type { TiedStateOptions } from './tied-state.js';
+import { TimedState } from './timed-state.js';
 import { Undo } from './undo.js';
 
 export { READ_AHEAD_MAX };
@@ -47,10 +44,8 @@ export interface ShardStateOptions extends TiedStateOptions {
 /** Rows touched by one slice of endRecovery(). */
 const RECOVERY_ROWS = 4_096;
 
-export class ShardState extends TiedState {
+export class ShardState extends TimedState {
   readonly undo: Undo;
-  /** Off while entries cannot be written: reads then extend nothing. */
-  mayExtendOnRead = true;
   /** On while a walk over the rows is under way: tidy() moves no row then. */
   keepsRowsInPlace = false;
   readonly #seed: readonly [number, number];
@@ -299,15 +294,6 @@ export class ShardState extends TiedState {
     return 0;
   }
 
-  /** Milliseconds until the deadline, never negative; Infinity without one. */
-  remainingMsOf(row: number): number {
-    return Math.max(0, this.deadlines.of(row) - this.nowMs);
-  }
-
-  createdMsOf(row: number): number {
-    return this.rows.double(row, CREATED_DOUBLE);
-  }
-
   isShared(row: number): boolean {
     return (this.rows.word(row, META_WORD) & FLAG_SHARED) !== 0;
   }
@@ -315,28 +301,6 @@ export class ShardState extends TiedState {
   /** Writes so far, u32. */
   versionOf(row: number): number {
     return this.rows.word(row, VERSION_WORD) >>> 0;
-  }
-
-  /** Restarts the idle clock: never adds, never passes the maxAge. */
-  touch(row: number): void {
-    if (this.deadlines.restart(row, this.nowMs)) this.effects?.putDeadline(this, row);
-  }
-
-  /** A reading command is about to run. */
-  touchForRead(row: number): void {
-    const flags = this.rows.word(row, META_WORD) & (FLAG_EXTEND_ON_READ | FLAG_OWNED);
-    if (flags === 0) return;
-    if ((flags & FLAG_OWNED) !== 0) this.owners.setLastUsed(row, this.nowMs);
-    if ((flags & FLAG_EXTEND_ON_READ) !== 0 && this.mayExtendOnRead) this.touch(row);
-  }
-
-  /** A writing command is about to run. What it changes joins the entry of the moved deadline. */
-  touchForWrite(row: number): void {
-    this.effects?.settle();
-    const flags = this.rows.word(row, META_WORD) & (FLAG_EXTEND_ON_WRITE | FLAG_OWNED);
-    if (flags === 0) return;
-    if ((flags & FLAG_OWNED) !== 0) this.owners.setLastUsed(row, this.nowMs);
-    if ((flags & FLAG_EXTEND_ON_WRITE) !== 0) this.touch(row);
   }
 
   /**
