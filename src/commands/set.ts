@@ -5,7 +5,7 @@
  */
 import { STATUSES } from '../core/statuses.js';
 import type { Command } from './command.js';
-import { isTooLarge, refuseTooLarge, writeKeys } from './storing.js';
+import { isTooLarge, refuseTooLarge, storeKeys } from './storing.js';
 
 export const set: Command = {
   name: 'SH_SET',
@@ -19,7 +19,8 @@ export const set: Command = {
       refuseTooLarge(context);
       return;
     }
-    writeKeys(context, row);
+    storeKeys(context, row);
+    state.wrote(row);
     reply.bare(STATUSES.OK.code);
   },
 };

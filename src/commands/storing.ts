@@ -29,25 +29,6 @@ export function growthBound(context: CommandContext, row: number): number {
   return bytes + (list.count + Math.min(keys, SMALL_KEYS_MAX)) * KEY_BOUND_BYTES;
 }
 
-/** Stores all keys of the body, and there is nothing else that the command writes. */
-export function writeKeys(context: CommandContext, row: number): void {
-  const { body, state } = context;
-  const list = body.keys;
-  if (list.count !== 1) {
-    storeKeys(context, row);
-    state.wrote(row);
-    return;
-  }
-  state.write(
-    row,
-    body.space,
-    list.keyAt(0),
-    list.keyBytes(0),
-    list.valueAt(0),
-    list.valueBytes(0),
-  );
-}
-
 /** Stores all keys of the body, one record placement for all of them where the session is small. */
 export function storeKeys(context: CommandContext, row: number): void {
   const { body, state } = context;

@@ -198,50 +198,6 @@ export class EffectBuffer {
     this.length = at + pairBytes;
   }
 
-  /**
-   * A change that stored one pair, whole: putPair() and closeChange() in one.
-   *
-   * @returns where its entry begins.
-   */
-  putWrite(
-    words: Int32Array,
-    base: number,
-    isDefaultMap: boolean,
-    from: ByteSpace,
-    keyAt: number,
-    keyBytes: number,
-    valueAt: number,
-    valueBytes: number,
-  ): number {
-    if (this.#openAt !== NONE || !isStoredForm(from, keyAt, keyBytes, valueAt)) {
-      this.putPair(words, base, from, keyAt, keyBytes, valueAt, valueBytes);
-      return this.closeChange(words, base, isDefaultMap);
-    }
-    const pairBytes = 1 + keyBytes + valueBytes;
-    this.reserve(CHANGE_HEADER_BYTES + OP_BYTES + PREFIX_BYTES_MAX + pairBytes);
-    const { space } = this;
-    const start = this.length;
-    space.bytes[start + CHANGE_HEADER_BYTES] = OP_PUT;
-    const at = writePrefix(space, start + CHANGE_HEADER_BYTES + OP_BYTES, pairBytes);
-    copyBytes(space, at, from, keyAt - 1, pairBytes);
-    const end = at + pairBytes;
-    space.view.setInt32(end, 0, true);
-    const target = this.#words;
-    const to = start >>> 2;
-    target[to] = end - start;
-    target[to + KIND_WORD] = kindWordOf(ENTRY_CHANGE, words[base + META_WORD]!, isDefaultMap);
-    target[to + DIGEST_WORD] = words[base]!;
-    target[to + DIGEST_WORD + 1] = words[base + 1]!;
-    target[to + DIGEST_WORD + 2] = words[base + 2]!;
-    target[to + DIGEST_WORD + 3] = words[base + 3]!;
-    target[to + VERSION_ENTRY_WORD] = words[base + VERSION_WORD]!;
-    target[to + DEADLINE_ENTRY_WORD] = words[base + DEADLINE_WORD]!;
-    target[to + DEADLINE_ENTRY_WORD + 1] = words[base + DEADLINE_WORD + 1]!;
-    this.length = alignedUp(end);
-    this.entries += 1;
-    return start;
-  }
-
   /** The pair that the keys have just found is about to be removed. */
   putRemoval(words: Int32Array, base: number, keys: SessionKeys): void {
     const keyBytes = keys.foundKeyBytes();

@@ -19,7 +19,11 @@ import { Compaction } from './compaction.js';
 import { type ExpiryPolicy, flagsOfPolicy } from './deadlines.js';
 import { encodeSession } from './encode-session.js';
 import {
+  CREATED_DOUBLE,
+  FLAG_EXTEND_ON_READ,
+  FLAG_EXTEND_ON_WRITE,
   FLAG_EXTRAS,
+  FLAG_OWNED,
   FLAG_SHARED,
   FLAG_WATCHED,
   META_WORD,
@@ -28,8 +32,7 @@ import {
 } from './layout.js';
 import type { SessionObserver } from './observers.js';
 import { wordAtOf } from './session-rows.js';
-import type { TiedStateOptions } from './tied-state.js';
-import { TimedState } from './timed-state.js';
+import { TiedState, type TiedStateOptions } from './tied-state.js';
 import { Undo } from './undo.js';
 
 export { READ_AHEAD_MAX };
@@ -44,8 +47,10 @@ export interface ShardStateOptions extends TiedStateOptions {
 /** Rows touched by one slice of endRecovery(). */
 const RECOVERY_ROWS = 4_096;
 
-export class ShardState extends TimedState {
+export class ShardState extends TiedState {
   readonly undo: Undo;
+  /** Off while entries cannot be written: reads then extend nothing. */
+  mayExtendOnRead = true;
   /** On while a walk over the rows is under way: tidy() moves no row then. */
   keepsRowsInPlace = false;
   readonly #seed: readonly [number, number];
@@ -205,36 +210,6 @@ export class ShardState extends TimedState {
     effects.putPair(words, wordAtOf(row), from, keyAt, keyBytes, valueAt, valueBytes);
   }
 
-  /** Stores a key that is all the command writes: set() and wrote() in one. */
-  write(
-    row: number,
-    from: ByteSpace,
-    keyAt: number,
-    keyBytes: number,
-    valueAt: number,
-    valueBytes: number,
-  ): void {
-    this.keys.set(row, from, keyAt, keyBytes, valueAt, valueBytes);
-    const words = this.rows.wordsOf(row);
-    const base = wordAtOf(row);
-    this.#countWrite(words, base, row);
-    const { effects, isDefaultMap } = this;
-    if (effects === undefined || row === this.#starting) return;
-    const changeAt = effects.putWrite(
-      words,
-      base,
-      isDefaultMap,
-      from,
-      keyAt,
-      keyBytes,
-      valueAt,
-      valueBytes,
-    );
-    if ((words[base + META_WORD]! & FLAG_WATCHED) !== 0) {
-      this.notices.changed(row, effects, changeAt);
-    }
-  }
-
   /** Removes the pair that keys.find() has just found. */
   removeFound(row: number): void {
     if (this.effects !== undefined && row !== this.#starting) {
@@ -258,12 +233,12 @@ export class ShardState extends TimedState {
   wrote(row: number): void {
     const words = this.rows.wordsOf(row);
     const base = wordAtOf(row);
-    this.#countWrite(words, base, row);
-    const { effects, isDefaultMap } = this;
-    if (effects === undefined || row === this.#starting) return;
-    const changeAt = effects.closeChange(words, base, isDefaultMap);
+    words[base + VERSION_WORD] = (words[base + VERSION_WORD]! + 1) | 0;
+    this.deadlines.ensureFiled(row);
+    if (this.effects === undefined || row === this.#starting) return;
+    const changeAt = this.effects.closeChange(words, base, this.isDefaultMap);
     if ((words[base + META_WORD]! & FLAG_WATCHED) !== 0) {
-      this.notices.changed(row, effects, changeAt);
+      this.notices.changed(row, this.effects, changeAt);
     }
   }
 
@@ -294,6 +269,15 @@ export class ShardState extends TimedState {
     return 0;
   }
 
+  /** Milliseconds until the deadline, never negative; Infinity without one. */
+  remainingMsOf(row: number): number {
+    return Math.max(0, this.deadlines.of(row) - this.nowMs);
+  }
+
+  createdMsOf(row: number): number {
+    return this.rows.double(row, CREATED_DOUBLE);
+  }
+
   isShared(row: number): boolean {
     return (this.rows.word(row, META_WORD) & FLAG_SHARED) !== 0;
   }
@@ -301,6 +285,28 @@ export class ShardState extends TimedState {
   /** Writes so far, u32. */
   versionOf(row: number): number {
     return this.rows.word(row, VERSION_WORD) >>> 0;
+  }
+
+  /** Restarts the idle clock: never adds, never passes the maxAge. */
+  touch(row: number): void {
+    if (this.deadlines.restart(row, this.nowMs)) this.effects?.putDeadline(this, row);
+  }
+
+  /** A reading command is about to run. */
+  touchForRead(row: number): void {
+    const flags = this.rows.word(row, META_WORD) & (FLAG_EXTEND_ON_READ | FLAG_OWNED);
+    if (flags === 0) return;
+    if ((flags & FLAG_OWNED) !== 0) this.owners.setLastUsed(row, this.nowMs);
+    if ((flags & FLAG_EXTEND_ON_READ) !== 0 && this.mayExtendOnRead) this.touch(row);
+  }
+
+  /** A writing command is about to run. What it changes joins the entry of the moved deadline. */
+  touchForWrite(row: number): void {
+    this.effects?.settle();
+    const flags = this.rows.word(row, META_WORD) & (FLAG_EXTEND_ON_WRITE | FLAG_OWNED);
+    if (flags === 0) return;
+    if ((flags & FLAG_OWNED) !== 0) this.owners.setLastUsed(row, this.nowMs);
+    if ((flags & FLAG_EXTEND_ON_WRITE) !== 0) this.touch(row);
   }
 
   /**
@@ -345,11 +351,6 @@ export class ShardState extends TimedState {
    */
   tidy(cellsMax: number): boolean {
     return this.#compaction.step(cellsMax, this.keepsRowsInPlace);
-  }
-
-  #countWrite(words: Int32Array, base: number, row: number): void {
-    words[base + VERSION_WORD] = (words[base + VERSION_WORD]! + 1) | 0;
-    this.deadlines.ensureFiled(row);
   }
 
   #start(): void {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { encode } from '@msgpack/msgpack';
-import { ByteSpace } from '../../../src/core/copy.js';
 import { EffectBuffer } from '../../../src/state/effect-buffer.js';
 import type { ShardState } from '../../../src/state/shard-state.js';
 import {
@@ -312,39 +311,5 @@ describe('EffectBuffer', () => {
     effects.clear();
     expect(effects.space.bytes.length).toBe(first.bytes.length);
     expect(logged.after('SH_END')).toEqual(shortEntry({ ...AT, kind: 5 }));
-  });
-});
-
-describe('a write of one key in one call', () => {
-  const long = 'k'.repeat(40);
-  const cases = [
-    ['as it is stored', ['a', 'xyz'], 0],
-    ['of a long value', ['a', 'v'.repeat(300)], 0],
-    ['with a key of two header bytes', [long, 'xyz'], 0],
-    ['after a moved deadline', ['a', 'xyz'], 1],
-  ] as const;
-
-  test.each(cases)('%s is the same entry as in two', (_name, [key, text], deadlines) => {
-    const written = [true, false].map((isOneCall) => {
-      const logged = new Logged().start({ keys: { a: 1 } });
-      const { effects, state } = logged;
-      const from = new ByteSpace(Uint8Array.from([...encode(key), ...value(text)]).buffer);
-      const headerBytes = key.length < 32 ? 1 : 2;
-      const valueAt = headerBytes + key.length;
-      const valueBytes = from.bytes.length - valueAt;
-      const words = state.rows.wordsOf(0);
-      if (deadlines > 0) effects.putDeadline(state, 0);
-      if (isOneCall) {
-        effects.putWrite(words, 0, false, from, headerBytes, key.length, valueAt, valueBytes);
-      } else {
-        effects.putPair(words, 0, from, headerBytes, key.length, valueAt, valueBytes);
-        effects.closeChange(words, 0, false);
-      }
-      const { entries } = effects;
-      return { entries, bytes: takeEntries(effects) };
-    });
-    expect(written[0]).toEqual(written[1]);
-    expect(written[0]!.entries).toBe(1);
-    expect(written[0]!.bytes.length).toBeGreaterThan(36);
   });
 });
