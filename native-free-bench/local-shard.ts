@@ -62,6 +62,7 @@ export class LocalShard {
   readonly #replies: RingConsumer;
   readonly #loop: ShardLoop;
   readonly #port: MessagePort;
+  #busyMs = 0;
 
   constructor() {
     const clock = clockFrom(systemClockSource());
@@ -117,10 +118,17 @@ export class LocalShard {
     copyBytes(this.#requests.space, at + REQUEST_HEADER_BYTES, body, 0, bodyBytes);
   }
 
+  /** How long the turns have taken so far, without filling one ring and emptying the other. */
+  get busyMs(): number {
+    return this.#busyMs;
+  }
+
   /** Runs all that was pushed. @returns how many of the replies have status 1. */
   turn(): number {
     this.#requests.publish();
+    const startedMs = performance.now();
     this.#loop.runTurn();
+    this.#busyMs += performance.now() - startedMs;
     let succeeded = 0;
     for (let at = this.#replies.next(); at !== RING_EMPTY; at = this.#replies.next()) {
       // bin 8, its size, array of three, uint32 id, status
