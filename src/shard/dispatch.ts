@@ -74,6 +74,8 @@ export class Dispatcher {
   readonly #parts: DispatchParts;
   readonly #context: CommandContext & { reply: ReplyWriter };
   readonly #body: Body;
+  /** Where the session of the command in hand may be. */
+  #guess = NIL;
 
   constructor(parts: DispatchParts) {
     const nowhere = new ByteSpace(new ArrayBuffer(0));
@@ -105,9 +107,17 @@ export class Dispatcher {
   /**
    * Executes the record at an offset of the ring and writes its reply.
    *
+   * @param guess where the session may be, see SessionRows.find().
    * @returns whether what it changed, if anything, must last before the reply may be seen.
    */
-  dispatch(ring: RingConsumer, at: number, sideRoad: SideRoad, reply: ReplyWriter): boolean {
+  dispatch(
+    ring: RingConsumer,
+    at: number,
+    guess: number,
+    sideRoad: SideRoad,
+    reply: ReplyWriter,
+  ): boolean {
+    this.#guess = guess;
     const { words } = ring;
     const word = at >>> 2;
     const opWord = words[word + 3]!;
@@ -239,7 +249,7 @@ export class Dispatcher {
     }
     context.state = sessions;
     if (command.needs === 'none' || (flags & FLAG_NO_TOKEN) !== 0) return NIL;
-    return sessions.find(context.digest, context.digestAt, context.slot);
+    return sessions.find(context.digest, context.digestAt, context.slot, this.#guess);
   }
 
   #count(status: number): void {

@@ -4,6 +4,7 @@
  * other work, and an I/O thread that has borrowed the shard runs it alone.
  */
 import type { ReplyWriter } from '../commands/reply.js';
+import { NIL } from '../memory/shared-memory.js';
 import { REQUEST_DIGEST_BYTE } from '../ring/records.js';
 import type { SideRoad } from '../ring/side-road.js';
 import { RING_EMPTY, type RingConsumer } from '../ring/spsc-ring.js';
@@ -46,6 +47,7 @@ export class Turn {
   readonly #sessions: ShardState;
   readonly #offsets = new Int32Array(READ_AHEAD_MAX);
   readonly #places = new Int32Array(READ_AHEAD_MAX);
+  readonly #guesses = new Int32Array(READ_AHEAD_MAX);
 
   constructor(parts: TurnParts) {
     this.#parts = parts;
@@ -116,6 +118,7 @@ export class Turn {
   #takeBatch({ requests, sideRoad, reply, sink }: ShardLink): number {
     const offsets = this.#offsets;
     const places = this.#places;
+    const guesses = this.#guesses;
     let count = 0;
     while (count < READ_AHEAD_MAX) {
       const at = requests.next();
@@ -124,11 +127,13 @@ export class Turn {
       places[count] = (at + REQUEST_DIGEST_BYTE) >>> 2;
       count += 1;
     }
-    if (count > 1) this.#sessions.readAhead(requests.words, places, count);
+    if (count > 1) this.#sessions.readAhead(requests.words, places, count, guesses);
+    else guesses[0] = NIL;
     const { dispatcher, events, log, pushes } = this.#parts;
     events?.look();
     for (let index = 0; index < count; index += 1) {
-      const changes = dispatcher.dispatch(requests, offsets[index]!, sideRoad, reply);
+      const at = offsets[index]!;
+      const changes = dispatcher.dispatch(requests, at, guesses[index]!, sideRoad, reply);
       if (log !== undefined) log.executed(sink, changes);
       if (pushes !== undefined && pushes.hasNotices) pushes.send();
     }

@@ -77,9 +77,28 @@ export class SessionRows {
     return this.pool.live * ROW_BYTES + this.index.bytes + this.extras.live * EXTRAS_BYTES;
   }
 
-  /** The row of a digest, four words from `at` on, and slot; NIL if there is none. */
-  find(digest: Int32Array, at: number, slot: number): number {
+  /**
+   * The row of a digest, four words from `at` on, and slot; NIL if there is none.
+   *
+   * @param guess a row that it may be, of whatever it is a row by now.
+   */
+  find(digest: Int32Array, at: number, slot: number, guess = NIL): number {
     const d0 = digest[at]!;
+    if (guess >>> 0 < this.pool.end) {
+      const words = this.pool.words[guess >>> ROWS_SHIFT]!;
+      const base = (guess & ROWS_MASK) << ROW_WORDS_SHIFT;
+      const meta = words[base + META_WORD]!;
+      if (
+        words[base] === d0 &&
+        words[base + 1] === digest[at + 1] &&
+        words[base + 2] === digest[at + 2] &&
+        words[base + 3] === digest[at + 3] &&
+        (meta & SLOT_MASK) === slot &&
+        meta !== FREE
+      ) {
+        return guess;
+      }
+    }
     let row = this.index.firstOf(d0);
     while (row !== NIL) {
       const words = this.pool.words[row >>> ROWS_SHIFT]!;
@@ -104,27 +123,35 @@ export class SessionRows {
    * a branch on what has just been asked of memory would be guessed wrong too often, and everything
    * behind it begun anew.
    *
+   * @param guesses gets the rows that they may be, or NIL.
    * @param pointers gets where their records may lie in the arena; NIL for none and for big sessions.
    */
-  readAhead(digests: Int32Array, places: Int32Array, count: number, pointers: Int32Array): void {
+  readAhead(
+    digests: Int32Array,
+    places: Int32Array,
+    count: number,
+    guesses: Int32Array,
+    pointers: Int32Array,
+  ): void {
     const pages = this.pool.words;
     if (pages.length === 0) {
+      guesses.fill(NIL, 0, count);
       pointers.fill(NIL, 0, count);
       return;
     }
     for (let each = 0; each < count; each += 1) {
-      pointers[each] = this.index.firstOf(digests[places[each]!]!);
+      guesses[each] = this.index.firstOf(digests[places[each]!]!);
     }
     for (let each = 0; each < count; each += 1) {
-      const row = orRow0(pointers[each]!);
+      const row = orRow0(guesses[each]!);
       const words = pages[row >>> ROWS_SHIFT]!;
       const base = (row & ROWS_MASK) << ROW_WORDS_SHIFT;
       const difference = words[base]! ^ digests[places[each]!]!;
       const isOther = (difference | -difference) >> 31; // all ones, or 0
-      pointers[each] = (row & ~isOther) | ((words[base + CHAIN_WORD]! - 1) & isOther);
+      guesses[each] = (row & ~isOther) | ((words[base + CHAIN_WORD]! - 1) & isOther);
     }
     for (let each = 0; each < count; each += 1) {
-      const row = orRow0(pointers[each]!);
+      const row = orRow0(guesses[each]!);
       const words = pages[row >>> ROWS_SHIFT]!;
       const base = (row & ROWS_MASK) << ROW_WORDS_SHIFT;
       // Of a free row all flags are set.

@@ -94,9 +94,9 @@ export class ShardState extends TiedState {
     return this.rows.pool.live;
   }
 
-  /** The row of a live session, or NIL. */
-  find(digest: Int32Array, at: number, slot: number): number {
-    const row = this.rows.find(digest, at, slot);
+  /** The row of a live session, or NIL. @param guess as for SessionRows.find(). */
+  find(digest: Int32Array, at: number, slot: number, guess = NIL): number {
+    const row = this.rows.find(digest, at, slot, guess);
     if (row === NIL) return this.findSuperseded(digest, at, slot);
     if (this.isAlive(row)) return row;
     this.isSuperseded = false;
@@ -116,9 +116,10 @@ export class ShardState extends TiedState {
    * them before the next. The reads do not wait for one another, so their cache misses overlap.
    *
    * @param places offsets of the digests, `count` of them.
+   * @param guesses gets what to give find() for each.
    */
-  readAhead(digests: Int32Array, places: Int32Array, count: number): void {
-    this.rows.readAhead(digests, places, count, this.#ahead);
+  readAhead(digests: Int32Array, places: Int32Array, count: number, guesses: Int32Array): void {
+    this.rows.readAhead(digests, places, count, guesses, this.#ahead);
     this.aheadSum = this.arena.readAhead(this.#ahead, count);
   }
 

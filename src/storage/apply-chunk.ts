@@ -16,6 +16,7 @@ const DIGEST_WORDS = 4;
 
 const digests = new Int32Array(READ_AHEAD_MAX * DIGEST_WORDS);
 const places = Int32Array.from({ length: READ_AHEAD_MAX }, (_, index) => index * DIGEST_WORDS);
+const guesses = new Int32Array(READ_AHEAD_MAX);
 const pointers = new Int32Array(READ_AHEAD_MAX);
 
 /** As applyEntries. */
@@ -84,6 +85,6 @@ function readAhead(target: ApplyTarget, from: EntryWords, start: number, end: nu
     count += 1;
   }
   // Not the records, as a command's look-up would: sessions found are rarely the same.
-  target.sessions.rows.readAhead(digests, places, count, pointers);
+  target.sessions.rows.readAhead(digests, places, count, guesses, pointers);
   return count;
 }

@@ -265,3 +265,39 @@ describe('ShardState', () => {
     expect(recorder.expired.length).toBe(1_501);
   });
 });
+
+describe('a guess at the row of a session', () => {
+  function findGuessing(state: ShardState, number: number, guess: number): number {
+    return state.find(digestOf(number), 0, number & 1_023, guess);
+  }
+
+  test('makes no difference, right or wrong', () => {
+    const { state } = newState();
+    const rows = [1, 2, 3].map((number) => start(state, number, null));
+    for (const guess of [...rows, NIL, 3, 1_000_000, 0x7fffffff]) {
+      expect([1, 2, 3, 4].map((number) => findGuessing(state, number, guess))).toEqual([
+        ...rows,
+        NIL,
+      ]);
+    }
+  });
+
+  test('finds no session that has ended, whatever is left of it', () => {
+    const { state } = newState();
+    start(state, 1, null);
+    // The mark of a free row has the bits of this slot.
+    const row = start(state, 1_023, null);
+    state.end(row);
+    expect(findGuessing(state, 1_023, row)).toBe(NIL);
+    state.endAll();
+    expect(findGuessing(state, 1, 0)).toBe(NIL);
+  });
+
+  test('finds a session that is due no more than a search does', () => {
+    const { state, recorder } = newState();
+    const row = start(state, 1, { idleMs: 1_000, deletesSession: true });
+    state.beginTurn(NOW_MS + 1_000);
+    expect(findGuessing(state, 1, row)).toBe(NIL);
+    expect(recorder.expired).toEqual([0]);
+  });
+});
