@@ -5,8 +5,8 @@
  *   walk -> job pool -> file on the disk -> log up to the walk's end on the disk -> manifest swapped
  *        -> older segments and snapshots removed
  *
- * A shard's snapshot is due once its log since the last one has outgrown its data, or consists of many
- * segments, or because a part of the log may be lost (a failed sync: no write is acknowledged until
+ * A shard's snapshot is due once its log since the last one was done has outgrown its data, or consists
+ * of many segments, or because a part of the log may be lost (a failed sync: no write is acknowledged until
  * the snapshot is there), or because somebody asked. One that fails changes nothing and is tried again.
  */
 import type { MainAnswer } from '../config/main-call.js';
@@ -75,6 +75,8 @@ export class Snapshots {
   readonly #retryAtMs: number[];
   /** By shard: what was needed when the last one began. */
   readonly #triedFor: number[];
+  /** By shard: what the log had grown to, since the last one began, by the time that it was done. */
+  readonly #logBytesThen: number[];
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -82,6 +84,7 @@ export class Snapshots {
     this.#parts = parts;
     this.#retryAtMs = parts.channels.map(() => 0);
     this.#triedFor = parts.channels.map(() => 0);
+    this.#logBytesThen = parts.channels.map(() => 0);
   }
 
   /** From here on, snapshots are taken when they are due. */
@@ -165,7 +168,9 @@ export class Snapshots {
     const retryAtMs = this.#retryAtMs[index] ?? 0;
     if (retryAtMs > 0) return clock.nowMs() >= retryAtMs;
     if (neededFrom > 0) return true;
-    if (board.logBytes > Math.max(logBytesMin, logRatio * dataBytesOf(index))) return true;
+    // From when it was done: what is written while one is under way, at length under load, makes none due.
+    const logBytes = board.logBytes - (this.#logBytesThen[index] ?? 0);
+    if (logBytes > Math.max(logBytesMin, logRatio * dataBytesOf(index))) return true;
     const newest = directory.manifest.perShard[index]?.snapshots[0];
     return newest !== undefined && board.segment - newest.logFrom > SEGMENTS_MAX;
   }
@@ -209,6 +214,7 @@ export class Snapshots {
     const startedMs = clock.nowMs();
     const { neededFrom } = channel.board;
     this.#triedFor[shard] = neededFrom;
+    this.#logBytesThen[shard] = 0;
     const file = await this.#write(channel, directory.manifest.epoch);
     // Sessions met after a change have it, those met before lack it: only the log makes them agree.
     // Where it has failed all along, nothing was changed meanwhile.
@@ -217,6 +223,7 @@ export class Snapshots {
     const entry = entryOf(file);
     await syncLog(shard, entry.logFrom);
     directory.swapManifest(withSnapshot(directory.manifest, shard, entry));
+    this.#logBytesThen[shard] = channel.board.logBytes;
     this.#announce();
     this.#removeUnneeded();
     const ms = Math.round(clock.nowMs() - startedMs);

@@ -66,7 +66,7 @@ export class SavingShard implements ReportingThread {
     });
     this.#walks = new Walks({
       ...{ sessions, defaults, clock, report },
-      log: { sequence: 0, beginSegment: () => 1 },
+      log: { sequence: 0, isFailing: false, beginSegment: () => 1 },
       chunksDone: () => this.board.chunksDone,
       commandsSoFar: () => 0,
       sizes: { chunkBytes: 2_000, rowsPerLook: 4 },

@@ -30,6 +30,7 @@ export class WalkedShard {
   chunksDone = 0;
   /** That the shard has executed so far, as the walks are told. */
   commands = 0;
+  isLogFailing = false;
   /** How far the walks' clock goes on at each look, of which there is one a step. */
   msPerLook = 1;
   /** Sees each chunk as it is sent. */
@@ -44,6 +45,7 @@ export class WalkedShard {
     shard.sessions.effects = this.#effects;
     shard.defaults.state.effects = this.#effects;
     const sequence = (): number => this.#log.length;
+    const isFailing = (): boolean => this.isLogFailing;
     this.walks = new Walks({
       sessions: shard.sessions,
       defaults: shard.defaults,
@@ -51,6 +53,9 @@ export class WalkedShard {
       log: {
         get sequence() {
           return sequence();
+        },
+        get isFailing() {
+          return isFailing();
         },
         beginSegment: () => (this.#segment += 1),
       },

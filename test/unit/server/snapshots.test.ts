@@ -128,6 +128,23 @@ describe('Snapshots', () => {
     expect(world.list('snapshots')).toHaveLength(1);
   });
 
+  test('are made due by the log since the last one was done, not by what came meanwhile', async () => {
+    const world = new SnapshotWorld(1);
+    const [shard] = world.shards;
+    world.snapshots.start();
+    shard!.fill(200);
+    shard!.isRunning = false;
+    await look(world);
+    shard!.fill(200);
+    shard!.isRunning = true;
+    await look(world);
+    await look(world);
+    expect(world.list('snapshots')).toEqual(['000001-00-00000002.snap']);
+    shard!.fill(200);
+    await look(world);
+    expect(world.list('snapshots')).toHaveLength(2);
+  });
+
   test('are due where the log has many segments', async () => {
     const world = new SnapshotWorld(1);
     world.snapshots.start();
