@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { sessionKey, ShardHarness } from '../../support/shard-harness.js';
 
 function manyKeys(count: number): Record<string, string> {
@@ -105,6 +105,29 @@ describe('ShardLoop', () => {
     shard.settle();
     expect(shard.sessions.keys.big.entries.live).toBe(0);
     expect(shard.sessions.arena.bytes).toBe(0);
+  });
+
+  test.each([
+    ['for about a millisecond', false, [2_000, 2_816]],
+    ['for a quarter of one once a command has come', true, [512, 1_024]],
+  ])('removes what is due in one turn %s', (_, hasCommand, [least = 0, most = 0]) => {
+    const shard = new ShardHarness();
+    for (let number = 0; number < 5_000; number += 1) {
+      shard.start(sessionKey(number), { expiry: { duration: 1, deleteSession: true } });
+    }
+    shard.clock.advance(1_000);
+    const startMs = shard.clock.nowMs();
+    let looks = 0;
+    // Each look at the clock is a tenth of a millisecond after the one before.
+    vi.spyOn(shard.clock, 'nowMs').mockImplementation(() => {
+      looks += 1;
+      if (hasCommand && looks === 2) shard.push('SH_INFO_ALL', undefined, null);
+      return startMs + looks / 10;
+    });
+    shard.loop.runTurn();
+    const removed = 5_000 - shard.sessions.sessionCount;
+    expect(removed).toBeGreaterThanOrEqual(least);
+    expect(removed).toBeLessThanOrEqual(most);
   });
 
   test('does not let discarded data pile up while it is never idle', () => {
