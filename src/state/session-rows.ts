@@ -83,38 +83,13 @@ export class SessionRows {
    * @param guess a row that it may be, of whatever it is a row by now.
    */
   find(digest: Int32Array, at: number, slot: number, guess = NIL): number {
-    const d0 = digest[at]!;
-    if (guess >>> 0 < this.pool.end) {
-      const words = this.pool.words[guess >>> ROWS_SHIFT]!;
-      const base = (guess & ROWS_MASK) << ROW_WORDS_SHIFT;
-      const meta = words[base + META_WORD]!;
-      if (
-        words[base] === d0 &&
-        words[base + 1] === digest[at + 1] &&
-        words[base + 2] === digest[at + 2] &&
-        words[base + 3] === digest[at + 3] &&
-        (meta & SLOT_MASK) === slot &&
-        meta !== FREE
-      ) {
-        return guess;
-      }
+    // A free row still has its digest.
+    if (guess >>> 0 < this.pool.end && this.isLive(guess) && this.#is(guess, digest, at, slot)) {
+      return guess;
     }
-    let row = this.index.firstOf(d0);
-    while (row !== NIL) {
-      const words = this.pool.words[row >>> ROWS_SHIFT]!;
-      const base = (row & ROWS_MASK) << ROW_WORDS_SHIFT;
-      if (
-        words[base] === d0 &&
-        words[base + 1] === digest[at + 1] &&
-        words[base + 2] === digest[at + 2] &&
-        words[base + 3] === digest[at + 3] &&
-        (words[base + META_WORD]! & SLOT_MASK) === slot
-      ) {
-        return row;
-      }
-      row = words[base + CHAIN_WORD]! - 1;
-    }
-    return NIL;
+    let row = this.index.firstOf(digest[at]!);
+    while (row !== NIL && !this.#is(row, digest, at, slot)) row = this.index.nextOf(row);
+    return row;
   }
 
   /**
@@ -321,6 +296,18 @@ export class SessionRows {
       const row = this.extras.wordsOf(to)[this.extras.wordAt(to)]!;
       this.setWord(row, POINTER_WORD, to);
     });
+  }
+
+  #is(row: number, digest: Int32Array, at: number, slot: number): boolean {
+    const words = this.pool.words[row >>> ROWS_SHIFT]!;
+    const base = (row & ROWS_MASK) << ROW_WORDS_SHIFT;
+    return (
+      words[base] === digest[at] &&
+      words[base + 1] === digest[at + 1] &&
+      words[base + 2] === digest[at + 2] &&
+      words[base + 3] === digest[at + 3] &&
+      (words[base + META_WORD]! & SLOT_MASK) === slot
+    );
   }
 
   /** After a header's words were copied: repairs the index and the extras. */
