@@ -84,9 +84,7 @@ export class SessionRows {
    */
   find(digest: Int32Array, at: number, slot: number, guess = NIL): number {
     // A free row still has its digest.
-    if (guess >>> 0 < this.pool.end && this.isLive(guess) && this.#is(guess, digest, at, slot)) {
-      return guess;
-    }
+    if (guess !== NIL && this.isLive(guess) && this.#is(guess, digest, at, slot)) return guess;
     let row = this.index.firstOf(digest[at]!);
     while (row !== NIL && !this.#is(row, digest, at, slot)) row = this.index.nextOf(row);
     return row;
@@ -118,12 +116,15 @@ export class SessionRows {
       guesses[each] = this.index.firstOf(digests[places[each]!]!);
     }
     for (let each = 0; each < count; each += 1) {
-      const row = orRow0(guesses[each]!);
+      const first = guesses[each]!;
+      // NIL stays NIL: where row 0 is free, what it was linked to may have gone with its page.
+      const isNone = first >> 31; // all ones, or 0
+      const row = first & ~isNone;
       const words = pages[row >>> ROWS_SHIFT]!;
       const base = (row & ROWS_MASK) << ROW_WORDS_SHIFT;
       const difference = words[base]! ^ digests[places[each]!]!;
-      const isOther = (difference | -difference) >> 31; // all ones, or 0
-      guesses[each] = (row & ~isOther) | ((words[base + CHAIN_WORD]! - 1) & isOther);
+      const isOther = (difference | -difference) >> 31; // as above
+      guesses[each] = (row & ~isOther) | ((words[base + CHAIN_WORD]! - 1) & isOther) | isNone;
     }
     for (let each = 0; each < count; each += 1) {
       const row = orRow0(guesses[each]!);

@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { NIL } from '../../../src/memory/shared-memory.js';
 import type { ExpiryPolicy } from '../../../src/state/deadlines.js';
-import { type SessionObserver, ShardState } from '../../../src/state/shard-state.js';
+import {
+  READ_AHEAD_MAX,
+  type SessionObserver,
+  ShardState,
+} from '../../../src/state/shard-state.js';
 import { ByteSpace } from '../../../src/core/copy.js';
 import { bytes } from '../../support/msgpack-bytes.js';
 
@@ -299,5 +303,30 @@ describe('a guess at the row of a session', () => {
     state.beginTurn(NOW_MS + 1_000);
     expect(findGuessing(state, 1, row)).toBe(NIL);
     expect(recorder.expired).toEqual([0]);
+  });
+
+  test('is made for tokens of nobody, too, where rows that a free one led to have gone', () => {
+    const { state } = newState();
+    const count = 40_000;
+    for (let number = 0; number < count; number += 1) start(state, number, null);
+    // The first row, until it stands before one of the last in its bucket.
+    for (let number = count; state.rows.index.nextOf(0) < count - 10_000; number += 1) {
+      state.end(0);
+      expect(start(state, number, null)).toBe(0);
+    }
+    state.end(0);
+    for (let row = count - 1; row > 100; row -= 1) state.end(row);
+    while (state.tidy(1_000));
+    expect(state.rows.isLive(0)).toBe(false);
+    const unknown = Array.from({ length: READ_AHEAD_MAX }, (_, each) =>
+      Int32Array.of(Math.imul(each + 7, 0x7feb352d) ^ (each << 13), each, 3, 4),
+    );
+    expect(unknown.some((digest) => state.rows.index.firstOf(digest[0]!) === NIL)).toBe(true);
+    const digests = Int32Array.from(unknown.flatMap((digest) => [...digest]));
+    const places = Int32Array.from(unknown, (_, each) => each * 4);
+    const guesses = new Int32Array(READ_AHEAD_MAX);
+    state.readAhead(digests, places, READ_AHEAD_MAX, guesses);
+    const found = unknown.map((digest, each) => state.find(digest, 0, 0, guesses[each]));
+    expect(found).toEqual(unknown.map(() => NIL));
   });
 });
