@@ -95,7 +95,7 @@ export const engine: Bench = {
     const getsPerSecond = GETS_PER_SECOND_MIN.get(sessions);
     if (getsPerSecond !== undefined) {
       output.goal('engine', {
-        what: `SH_GET per second of one shard alone, ${compact(sessions)} sessions`,
+        what: `SH_GET per second of one shard's own time, ${compact(sessions)} sessions`,
         value: Math.round(median(rates[0]!)),
         atLeast: getsPerSecond,
       });

@@ -140,9 +140,9 @@ export class Walks {
   }
 
   #goOn(walk: Walk, startedMs: number, isBusy: boolean): void {
-    const { rowsPerLook } = this.#sizes;
+    const { chunkBytes: chunkBytesMax, rowsPerLook } = this.#sizes;
     const untilMs = startedMs + (isBusy ? BUSY_SLICE_MS : IDLE_SLICE_MS);
-    const chunkBytes = Math.min(this.#sizes.chunkBytes, isBusy ? BUSY_CHUNK_BYTES : CHUNK_BYTES);
+    const chunkBytes = isBusy ? Math.min(chunkBytesMax, BUSY_CHUNK_BYTES) : chunkBytesMax;
     for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
       walk.step(rowsPerLook);
       if (walk.isOver || walk.pendingBytes >= chunkBytes) break;

@@ -174,6 +174,23 @@ describe('Walks', () => {
     expect(sum(outcome, 'sessions')).toBe(steps);
   });
 
+  test('send small chunks while commands come in, and large ones while none do', () => {
+    const world = new WalkedShard({ chunkBytes: 400 * 1_024, rowsPerLook: 1 });
+    for (let number = 0; number < 100; number += 1) {
+      world.shard.start(sessionKey(number), { keys: { text: 'v'.repeat(10_000) } });
+    }
+    // A clock that goes so slowly that a slice ends with its chunk.
+    world.msPerLook = 0.000_001;
+    const outcome = world.start(1, 'save', 'sessions');
+    world.walks.slice(true);
+    world.walks.slice(false);
+    const [small, large] = outcome.chunks.map(({ bytes }) => bytes.length);
+    expect(small).toBeGreaterThan(112 * 1_024 - 1);
+    expect(small).toBeLessThan(124 * 1_024);
+    expect(large).toBeGreaterThan(400 * 1_024 - 1);
+    expect(large).toBeLessThan(412 * 1_024);
+  });
+
   test('rest fifty times as long as a slice took, as long as commands come in', () => {
     const world = new WalkedShard({ chunkBytes: 1 << 20, rowsPerLook: 1 });
     fill(world, 0, 400);
