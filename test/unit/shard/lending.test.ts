@@ -343,6 +343,19 @@ describe('Lending', () => {
     expect(shard.counter('sessionsExpired')).toBe(1);
   });
 
+  test('lets the shard sleep no longer than until it may tidy', () => {
+    const { shard, io } = lentShard();
+    for (let number = 0; number < 1_500; number += 1) {
+      const expiry = { duration: 1, deleteSession: true };
+      shard.ask(io, 'SH_NEW', sessionKey(number), { expiry });
+    }
+    shard.clock.advance(1_000);
+    shard.sleep((sleepMs) => expect(sleepMs).toBe(25));
+    expect(shard.counter('sessionsExpired')).toBe(1_500);
+    shard.clock.advance(25);
+    shard.sleep((sleepMs) => expect(sleepMs).toBe(100));
+  });
+
   test('makes the shard tidy up after borrowers', () => {
     const { shard, io } = lentShard();
     const { memory, keys } = shard.states.sessions;

@@ -130,6 +130,30 @@ describe('ShardLoop', () => {
     expect(removed).toBeLessThanOrEqual(most);
   });
 
+  test('tidies only once sessions have stopped coming due', () => {
+    const shard = new ShardHarness();
+    const keys = { a: 'v'.repeat(900) };
+    const lifeMs = (number: number): number => 1_000 + Math.floor(number / 100);
+    for (let number = 0; number < 8_000; number += 1) {
+      // Every tenth stays, so that what is left lies in holes.
+      const duration = number % 10 === 0 ? 1_000 : lifeMs(number) / 1_000;
+      shard.start(sessionKey(number), { keys, expiry: { duration, deleteSession: true } });
+    }
+    shard.settle();
+    const tidy = vi.spyOn(shard.sessions, 'tidy');
+    const { pageCount } = shard.sessions.memory;
+    shard.clock.advance(999);
+    for (let ms = 0; ms < 90; ms += 1) {
+      shard.clock.advance(1);
+      shard.settle();
+    }
+    expect(shard.sessions.sessionCount).toBe(800);
+    expect(tidy).not.toHaveBeenCalled();
+    shard.clock.advance(25);
+    shard.settle();
+    expect(shard.sessions.memory.pageCount).toBeLessThan(pageCount / 2);
+  });
+
   test('does not let discarded data pile up while it is never idle', () => {
     const shard = new ShardHarness();
     const key = sessionKey(1);
@@ -175,6 +199,9 @@ describe('ShardLoop', () => {
     shard.clock.advance(500_000);
     shard.settle();
     expect(shard.sessions.sessionCount).toBe(0);
+    // It waits for more to come due.
+    shard.clock.advance(25);
+    shard.settle();
     expect(shard.sessions.arena.bytes).toBe(0);
     expect(shard.sessions.bytes).toBeLessThan(1_000);
   });
