@@ -3,11 +3,15 @@
  * of a closed loop, by an open one, and the times that the server counts itself, from when it could
  * read a command to when it sent the reply. The generator's own figures stand beside them.
  *
- * Before and after that a thread spins with nothing else to do: its gaps are the machine's.
+ * Before and after that a thread spins with nothing else to do: its gaps are the machine's. And while
+ * it is measured the cores themselves are watched: seconds in which the machine took one away count
+ * in the figures of all seconds, not in those that the goals are about.
  */
 import { randomFillSync } from 'node:crypto';
 import type { Bench, Output } from './bench.js';
 import { Caller } from './caller.js';
+import type { CoreGap } from './core-watch-process.js';
+import { isUndisturbed, type Span, watchCores } from './core-watch.js';
 import { fill } from './fill.js';
 import { fullLoad } from './full-load.js';
 import { LATENCY_NAMES, latencyFrom, type Latency } from './latency.js';
@@ -21,7 +25,7 @@ import {
 import type { BenchOptions } from './options.js';
 import { PacedLoad } from './paced-load.js';
 import { TOKEN_BYTES } from './protocol.js';
-import { durationsBetween, msAt, type Durations } from './server-times.js';
+import { durationsBetween, msAt, sumOf, type Durations } from './server-times.js';
 import { startSojourn } from './servers.js';
 import { spinGaps } from './spinner.js';
 import { compact } from './table.js';
@@ -31,6 +35,8 @@ const SESSION_SECONDS = 36_000;
 const FULL_SECONDS = 1;
 const WARM_SECONDS = 2;
 const WARM_CALLS = 10;
+/** Until the last second has been read, and some more. */
+const WATCH_SECONDS_MORE = 4;
 const SPIN_SECONDS_MAX = 10;
 const WAIT_MS_MAX = 20;
 const P999_MS_MAX = 5;
@@ -40,9 +46,19 @@ interface PausesResult {
   readonly perSecond: number;
   readonly fullPerSecond: number;
   readonly server: Durations;
+  /** Without the seconds in which the machine took a core away; all of them where nobody may watch. */
+  readonly undisturbed: Durations;
+  /** Seconds left out there; undefined where nobody may watch. */
+  readonly secondsLeftOut: number | undefined;
+  readonly coreGaps: readonly CoreGap[];
   readonly clientUs: Latency;
   readonly latenessUs: Latency;
   readonly gapsUs: readonly Latency[];
+}
+
+/** A second of the load, and what the server counted in it. */
+interface Second extends Span {
+  readonly waits: Durations;
 }
 
 export const pauses: Bench = {
@@ -77,50 +93,76 @@ async function measure(options: BenchOptions, output: Output): Promise<PausesRes
   const replyTimes = async (): Promise<readonly ThreadDurations[]> =>
     statsFrom(await caller.call(statsCommand())).replyTimes;
   // One load from the warming on: starting another one takes the cores for a tenth of a second.
-  let before: readonly ThreadDurations[] = [];
-  const measured = async (): Promise<void> => {
+  const measured = async (): Promise<readonly Second[]> => {
     // To ask for the first time is slow, and it is the bench that asks: that is no pause of the server's.
     for (let call = 0; call < WARM_CALLS; call += 1) await replyTimes();
     await delay(WARM_SECONDS * 1_000);
-    before = await replyTimes();
-    await delay(seconds * 1_000);
+    return await eachSecond(seconds, replyTimes);
   };
+  const watch = watchCores(WARM_SECONDS + seconds + WATCH_SECONDS_MORE);
+  const window = measured();
   const { latencyUs, latenessUs } = await load.run({
-    ...{ perSecond, warmSeconds: WARM_SECONDS, until: measured() },
+    ...{ perSecond, warmSeconds: WARM_SECONDS, until: window },
   });
-  const after = await replyTimes();
+  const spans = await window;
+  const coreGaps = await watch;
   const gapsAfter = spinGaps(spinSeconds);
   load.close();
   caller.close();
+  const kept = spans.filter((span) => isUndisturbed(span, coreGaps ?? []));
   return {
     ...{ sessions, perSecond, fullPerSecond },
-    server: durationsBetween(before, after),
+    server: sumOf(spans.map(({ waits }) => waits)),
+    undisturbed: sumOf(kept.map(({ waits }) => waits)),
+    secondsLeftOut: coreGaps && spans.length - kept.length,
+    coreGaps: coreGaps ?? [],
     clientUs: latencyFrom(latencyUs),
     latenessUs: latencyFrom(latenessUs),
     gapsUs: [latencyFrom(gapsBefore), latencyFrom(gapsAfter)],
   };
 }
 
+/** Reads the server's counts once a second. */
+async function eachSecond(
+  seconds: number,
+  replyTimes: () => Promise<readonly ThreadDurations[]>,
+): Promise<readonly Second[]> {
+  const spans: Second[] = [];
+  let before = await replyTimes();
+  let fromMs = epochMs();
+  for (let second = 0; second < seconds; second += 1) {
+    await delay(1_000);
+    const after = await replyTimes();
+    const toMs = epochMs();
+    spans.push({ fromMs, toMs, waits: durationsBetween(before, after) });
+    before = after;
+    fromMs = toMs;
+  }
+  return spans;
+}
+
+function epochMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 function report(result: PausesResult, options: BenchOptions, output: Output): void {
-  const { sessions, perSecond, fullPerSecond, server, clientUs, latenessUs, gapsUs } = result;
+  const { sessions, perSecond, fullPerSecond, server, undisturbed } = result;
+  const { secondsLeftOut, coreGaps, clientUs, latenessUs, gapsUs } = result;
   const { connections, seconds, serverFlags } = options;
   output.heading(
     'pauses',
     `${sessions} sessions, ${connections} connections, half reads and half writes, ` +
       `${compact(perSecond)} commands/s of ${compact(fullPerSecond)}, ${seconds} s`,
   );
-  const serverMs: Latency = {
-    p50: msAt(server, 50),
-    p99: msAt(server, 99),
-    p999: msAt(server, 99.9),
-    max: msAt(server, 100),
-  };
+  const serverMs = waitsOf(server);
+  const undisturbedMs = waitsOf(undisturbed);
   const cells = ({ p50, p99, p999, max }: Latency, perMs: number): string[] =>
     [p50, p99, p999, max].map((value) => (value / perMs).toFixed(2));
   output.table('pauses', {
     rows: [
       ['ms', ...LATENCY_NAMES],
       ['as the server counts', ...cells(serverMs, 1)],
+      ['&nbsp;&nbsp;while the machine took no core away', ...cells(undisturbedMs, 1)],
       ['as the client sees', ...cells(clientUs, 1_000)],
       ['of which the generator was late', ...cells(latenessUs, 1_000)],
       ...['before', 'after'].map((when, at) => [
@@ -128,20 +170,43 @@ function report(result: PausesResult, options: BenchOptions, output: Output): vo
         ...cells(gapsUs[at]!, 1_000),
       ]),
     ],
-    note: 'Gaps are those over 20 µs of a thread that only looks at the clock while the server idles.',
+    note: `${leftOutText(result)} Gaps are those over 20 µs of a thread that only looks at the clock while the server idles.`,
   });
   output.goal('pauses', {
-    what: 'longest wait of a command, ms',
-    value: serverMs.max,
+    what: 'longest wait of a command, ms, while the machine took no core away',
+    value: undisturbedMs.max,
     atMost: WAIT_MS_MAX,
   });
   output.goal('pauses', {
-    what: 'p99.9 of waits, ms',
-    value: serverMs.p999,
+    what: 'p99.9 of waits, ms, while the machine took no core away',
+    value: undisturbedMs.p999,
     atMost: P999_MS_MAX,
   });
   output.result('pauses', {
     ...{ sessions, seconds, perSecond, fullPerSecond },
-    ...{ serverMs, clientUs, generatorLatenessUs: latenessUs, spinGapsUs: gapsUs, serverFlags },
+    ...{ serverMs, undisturbedMs, secondsLeftOut, coreGaps },
+    ...{ clientUs, generatorLatenessUs: latenessUs, spinGapsUs: gapsUs, serverFlags },
   });
+}
+
+function waitsOf(waits: Durations): Latency {
+  return {
+    p50: msAt(waits, 50),
+    p99: msAt(waits, 99),
+    p999: msAt(waits, 99.9),
+    max: msAt(waits, 100),
+  };
+}
+
+function leftOutText({ secondsLeftOut, coreGaps }: PausesResult): string {
+  if (secondsLeftOut === undefined) {
+    return 'Nobody may watch the cores here (chrt asks for a right): no second is left out.';
+  }
+  if (secondsLeftOut === 0) return 'The machine took no core away for a millisecond or more.';
+  const longestMs = Math.max(...coreGaps.map(({ gapMs }) => gapMs));
+  return (
+    `Left out there: ${secondsLeftOut} s in which a thread that goes before all others (SCHED_FIFO) ` +
+    `did not get its core for a millisecond or more, ${longestMs.toFixed(1)} ms at most, ` +
+    'which no ordinary thread can bring about, but the host of the machine or a kernel at work.'
+  );
 }

@@ -107,8 +107,8 @@ function isAccepting(port: number): Promise<boolean> {
 }
 
 /** Starts a script of this folder with a message channel. */
-export function startScript(script: URL): ChildProcess {
-  const child = fork(script, { execArgv: [] });
+export function startScript(script: URL, args: readonly string[] = []): ChildProcess {
+  const child = fork(script, args, { execArgv: [] });
   children.add(child);
   child.on('exit', () => children.delete(child));
   return child;

@@ -20,6 +20,15 @@ export function durationsBetween(
   return new Map([...counts].filter(([, count]) => count > 0).sort(([a], [b]) => a - b));
 }
 
+/** Of several spans together. */
+export function sumOf(spans: readonly Durations[]): Durations {
+  const counts = new Map<number, number>();
+  for (const [endMs, count] of spans.flatMap((span) => [...span])) {
+    counts.set(endMs, (counts.get(endMs) ?? 0) + count);
+  }
+  return new Map([...counts].sort(([a], [b]) => a - b));
+}
+
 export function countOf(durations: Durations): number {
   return [...durations.values()].reduce((sum, count) => sum + count, 0);
 }

@@ -1,0 +1,49 @@
+/**
+ * What the machine takes away while a server is measured: on each core a thread that goes before all
+ * others (SCHED_FIFO) wakes up every millisecond and notes when it was late. No ordinary thread can hold
+ * it up: whatever does is the host of a virtual machine, or a kernel at work.
+ *
+ * By chrt and taskset of util-linux. chrt asks for a right that not everybody has; without it nothing
+ * is watched.
+ */
+import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
+import type { CoreGap } from './core-watch-process.js';
+import { startScript } from './processes.js';
+
+/** A command that came within a gap is answered soon after it. */
+const AFTERMATH_MS = 100;
+
+/** Instants in milliseconds since 1970. */
+export interface Span {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/**
+ * Watches every core, for so long from now.
+ *
+ * @returns when a core was away for GAP_MS_MIN (core-watch-process.ts) or more; undefined if it may not
+ *     be watched.
+ */
+export async function watchCores(seconds: number): Promise<readonly CoreGap[] | undefined> {
+  const cores = Array.from({ length: availableParallelism() }, (_, core) => core);
+  const gaps = await Promise.all(cores.map((core) => watchCore(core, seconds)));
+  return gaps.every((ofCore) => ofCore !== undefined) ? gaps.flat() : undefined;
+}
+
+/** Whether no core was away within the span, or so shortly before that it may be felt. */
+export function isUndisturbed({ fromMs, toMs }: Span, gaps: readonly CoreGap[]): boolean {
+  return gaps.every(({ endMs, gapMs }) => endMs + AFTERMATH_MS <= fromMs || endMs - gapMs >= toMs);
+}
+
+async function watchCore(core: number, seconds: number): Promise<readonly CoreGap[] | undefined> {
+  const script = new URL('core-watch-process.js', import.meta.url);
+  const child = startScript(script, [`${core}`, `${seconds}`]);
+  let gaps: readonly CoreGap[] | undefined;
+  child.once('message', (message: readonly CoreGap[]) => {
+    gaps = message;
+  });
+  await once(child, 'exit');
+  return gaps;
+}
