@@ -2,23 +2,27 @@
  * Hierarchical timing wheel (Varghese and Lauck, 1987): which session rows are due, in O(1) per
  * schedule and cancel.
  *
- * Shape: LEVELS wheels of 256 buckets; a tick is 1 ms. The deadline tick, written in base 256, names
- * the place: the level is that of the highest digit in which it differs from the current tick, the
- * bucket is that digit. When time comes to a bucket of a coarser level, its rows move to finer ones
- * (a cascade), at most LEVELS - 1 times a row. 256^6 ms are 8,900 years, so every deadline has a place.
- * Buckets are doubly linked lists through the rows; a bitmap a level finds the next one that is not
- * empty, so idle time costs nothing.
+ * Shape: LEVELS wheels; a tick is 1 ms, and a bucket of a level spans 256 of the level below. A wheel
+ * has 512 buckets, two turns of 256: the turn that time is in and the one after it. A row is filed on
+ * the finest level whose two turns hold its deadline. Before time comes to a bucket of a coarser level
+ * its rows move to finer ones (a cascade), at most LEVELS - 1 times a row. 256^6 ms are 8,900 years, so
+ * every deadline has a place. Buckets are doubly linked lists through the rows; a bitmap a level finds
+ * the next one that is not empty, so idle time costs nothing.
+ *
+ * Two turns, so that a cascade has all the time of the bucket before it: a few rows a tick are moved
+ * ahead, for a million sessions may be due within seconds. What is not moved in time moves then, all of
+ * it before anything comes up.
  *
  * A row's own deadline may be later than where the row is filed: extending a session writes the
  * header only, and a row that comes up early files itself again. Moving a deadline to an earlier
  * instant needs schedule().
  *
  *   words in the control block
- *     0     levels x 256 heads: row + 1, 0 empty
- *     1536  levels x 8 words of bitmap
- *     1584  rows filed
- *     1586  current tick, as a double
- *     1588  instant of tick 0, as a double: milliseconds
+ *     0     levels x 512 heads: row + 1, 0 empty
+ *     3072  levels x 16 words of bitmap
+ *     3168  rows filed
+ *     3170  current tick, as a double
+ *     3172  instant of tick 0, as a double: milliseconds
  *
  * Both expiring and cascading take rows one by one, so advance() can stop after any row and go on
  * later: what is left stays in the bucket of the current tick, where advance() looks first.
@@ -28,13 +32,21 @@ import { type CellPool } from '../memory/cell-pool.js';
 import { NIL, type SharedMemory, WHEEL_WORD } from '../memory/shared-memory.js';
 
 const LEVELS = 6;
-const BUCKETS = 256;
+/** Of a level; a turn is half of them. */
+const BUCKETS = 512;
+const BITMAP_WORDS = BUCKETS / 32;
 const BITMAP_WORD = WHEEL_WORD + LEVELS * BUCKETS;
-const FILED_WORD = BITMAP_WORD + LEVELS * (BUCKETS / 32);
+const FILED_WORD = BITMAP_WORD + LEVELS * BITMAP_WORDS;
 const TICK_DOUBLE = (FILED_WORD + 2) / 2;
 const START_DOUBLE = TICK_DOUBLE + 1;
 /** Ticks that one bucket of each level spans. */
 const SPANS = [1, 256, 256 ** 2, 256 ** 3, 256 ** 4, 256 ** 5, 256 ** 6] as const;
+
+/**
+ * Rows moved ahead in a tick, as a multiple of those that may be touched. With the 256 of a shard 1,536,
+ * about 0.2 ms: enough for 1.5 million due a second.
+ */
+const AHEAD_FACTOR = 6;
 
 /** Rows compared in search of the nearest deadline: of one bucket, and in all (about 1 ms). */
 const BUCKET_LOOKS = 256;
@@ -58,6 +70,8 @@ export class TimingWheel {
   readonly #next: number;
   readonly #previous: number;
   readonly #deadline: number;
+  /** Rows were last moved ahead at that tick, by this thread. */
+  #aheadTick = -1;
 
   constructor(memory: SharedMemory, rows: CellPool, fields: WheelFields) {
     this.#control = memory.control;
@@ -119,7 +133,8 @@ export class TimingWheel {
    * Moves time on to nowMs and hands over due rows, each already off the wheel, so that onDue may
    * schedule, cancel or free any row.
    *
-   * @param rowsMax rows to touch at most, cascading included.
+   * @param rowsMax rows to touch at most, cascading included; once a tick, when all that is due has
+   *     come up, AHEAD_FACTOR times as many are moved ahead besides.
    * @returns rows touched; rowsMax means call again soon.
    */
   advance(nowMs: number, rowsMax: number, onDue: (row: number) => void): number {
@@ -137,18 +152,17 @@ export class TimingWheel {
       }
       touched += this.#empty(bucket, nowMs, rowsMax - touched, onDue);
     }
+    if (touched < rowsMax && target !== this.#aheadTick) {
+      this.#aheadTick = target;
+      this.#moveAhead(rowsMax * AHEAD_FACTOR);
+    }
     return touched;
   }
 
   /** The instant before which nothing will come up, milliseconds; Infinity for an empty wheel. */
   nextMs(): number {
-    const tick = this.#doubles[TICK_DOUBLE]!;
     const bucket = this.#firstBucket();
-    if (bucket < 0) return Infinity;
-    const level = Math.floor(bucket / BUCKETS);
-    const turn = SPANS[level + 1]!;
-    const due = Math.floor(tick / turn) * turn + (bucket % BUCKETS) * SPANS[level]!;
-    return this.#doubles[START_DOUBLE]! + due;
+    return bucket < 0 ? Infinity : this.#doubles[START_DOUBLE]! + this.#tickOf(bucket);
   }
 
   /**
@@ -180,16 +194,34 @@ export class TimingWheel {
     return nearest;
   }
 
-  /** Buckets whose time has come, then by time; -1 where the wheel is empty. */
+  /** Buckets whose time has come, then by time, the coarsest first; -1 where the wheel is empty. */
   #firstBucket(): number {
     const pending = this.#pending();
-    if (pending >= 0) return pending;
-    const tick = this.#doubles[TICK_DOUBLE]!;
+    return pending >= 0 ? pending : this.#nextBucket();
+  }
+
+  /** The one that time comes to next, the coarsest of those; -1 where there is none. */
+  #nextBucket(): number {
+    let nearest = -1;
+    let nearestTick = Infinity;
     for (let level = 0; level < LEVELS; level += 1) {
-      const found = this.#nextDigit(level, this.#digit(tick, level) + 1);
-      if (found >= 0) return level * BUCKETS + found;
+      const bucket = this.#nextOf(level);
+      if (bucket < 0) continue;
+      const tick = this.#tickOf(bucket);
+      if (tick > nearestTick) continue;
+      nearest = bucket;
+      nearestTick = tick;
     }
-    return -1;
+    return nearest;
+  }
+
+  /** When the span of a bucket begins or has begun. */
+  #tickOf(bucket: number): number {
+    const level = Math.floor(bucket / BUCKETS);
+    const span = SPANS[level]!;
+    const position = Math.floor(this.#doubles[TICK_DOUBLE]! / span);
+    const ahead = ((bucket % BUCKETS) - (position % BUCKETS) + BUCKETS) % BUCKETS;
+    return (position + ahead) * span;
   }
 
   #refile(row: number): void {
@@ -209,20 +241,25 @@ export class TimingWheel {
 
   /** Moves the tick to the next bucket that is not empty, or to the target. */
   #stepTo(target: number): boolean {
-    const tick = this.#doubles[TICK_DOUBLE]!;
-    if (tick >= target) return false;
-    for (let level = 0; level < LEVELS; level += 1) {
-      const digit = this.#nextDigit(level, this.#digit(tick, level) + 1);
-      if (digit < 0) continue;
-      const span = SPANS[level]!;
-      const turn = SPANS[level + 1]!;
-      const next = Math.floor(tick / turn) * turn + digit * span;
-      if (next > target) break;
-      this.#doubles[TICK_DOUBLE] = next;
-      return true;
-    }
-    this.#doubles[TICK_DOUBLE] = target;
+    if (this.#doubles[TICK_DOUBLE]! >= target) return false;
+    const bucket = this.#nextBucket();
+    const next = bucket < 0 ? Infinity : this.#tickOf(bucket);
+    this.#doubles[TICK_DOUBLE] = Math.min(next, target);
     return true;
+  }
+
+  /** Rows of the buckets that time comes to next, of all levels but the finest, to finer ones. */
+  #moveAhead(rowsMax: number): void {
+    const tick = this.#doubles[TICK_DOUBLE]!;
+    let left = rowsMax;
+    for (let level = 1; level < LEVELS; level += 1) {
+      const bucket = level * BUCKETS + ((this.#digit(tick, level) + 1) % BUCKETS);
+      for (; left > 0; left -= 1) {
+        const row = this.#control[WHEEL_WORD + bucket]! - 1;
+        if (row === NIL) break;
+        this.#refile(row);
+      }
+    }
   }
 
   #empty(bucket: number, nowMs: number, rowsMax: number, onDue: (row: number) => void): number {
@@ -248,7 +285,7 @@ export class TimingWheel {
     const due = Math.ceil(deadlineMs - this.#doubles[START_DOUBLE]!);
     if (due <= tick) return this.#digit(tick, 0);
     let level = 0;
-    while (Math.floor(due / SPANS[level + 1]!) !== Math.floor(tick / SPANS[level + 1]!)) level += 1;
+    while (turnOf(due, level) - turnOf(tick, level) > 1) level += 1;
     return level * BUCKETS + this.#digit(due, level);
   }
 
@@ -280,12 +317,16 @@ export class TimingWheel {
     words[at + this.#previous] = UNFILED;
   }
 
-  /** The smallest digit from `from` on whose bucket of the level is not empty, or -1. */
-  #nextDigit(level: number, from: number): number {
-    for (let digit = from; digit < BUCKETS;) {
-      const word = this.#control[BITMAP_WORD + level * 8 + (digit >>> 5)]! >>> (digit & 31);
-      if (word !== 0) return digit + 31 - Math.clz32(word & -word);
-      digit = (digit | 31) + 1;
+  /** The bucket of the level that time comes to next of those that are not empty, or -1. */
+  #nextOf(level: number): number {
+    const from = (this.#digit(this.#doubles[TICK_DOUBLE]!, level) + 1) % BUCKETS;
+    const bitmap = BITMAP_WORD + level * BITMAP_WORDS;
+    // The word where it begins comes twice: from there on, and at the end up to there.
+    for (let step = 0; step <= BITMAP_WORDS; step += 1) {
+      const at = ((from >>> 5) + step) % BITMAP_WORDS;
+      let word = this.#control[bitmap + at]!;
+      if (step === 0) word &= -1 << (from & 31);
+      if (word !== 0) return level * BUCKETS + at * 32 + 31 - Math.clz32(word & -word);
     }
     return -1;
   }
@@ -302,4 +343,9 @@ export class TimingWheel {
   #setWord(row: number, word: number, value: number): void {
     this.#rows.wordsOf(row)[this.#rows.wordAt(row) + word] = value;
   }
+}
+
+/** Number of the turn of a level that a tick is in. */
+function turnOf(tick: number, level: number): number {
+  return Math.floor(tick / SPANS[level + 1]!);
 }

@@ -53,7 +53,7 @@ export const STRUCTURES_MAX = 240;
 export const STRUCTURE_WORDS = 8;
 export const STRUCTURES_WORD = 16;
 export const WHEEL_WORD = STRUCTURES_WORD + STRUCTURES_MAX * STRUCTURE_WORDS;
-export const WHEEL_WORDS = 2_048;
+export const WHEEL_WORDS = 3_200;
 export const STATE_WORD = WHEEL_WORD + WHEEL_WORDS;
 export const STATE_WORDS = 64;
 /** Index into controlDoubles: bytes of the arena's live blocks. The other state words are state's. */

@@ -89,19 +89,38 @@ describe('TimingWheel', () => {
 
   test('touches no more rows than it may, and goes on where it stopped', () => {
     const rows = new Rows();
-    for (let row = 0; row < 100; row += 1) rows.add(START_MS + 70_000 + (row % 3));
+    for (let row = 0; row < 100; row += 1) rows.add(START_MS + 200_000 + (row % 3));
     let calls = 0;
     // Down to the finest level first, then out.
-    while (rows.advance(START_MS + 69_990, 7) > 0) calls += 1;
+    while (rows.advance(START_MS + 199_990, 7) > 0) calls += 1;
     expect([calls, rows.wheel.size]).toEqual([Math.ceil(200 / 7), 100]);
     while (rows.wheel.size > 0) {
       const before = rows.due.length;
-      expect(rows.advance(START_MS + 70_003, 7)).toBeLessThanOrEqual(7);
+      expect(rows.advance(START_MS + 200_003, 7)).toBeLessThanOrEqual(7);
       expect(rows.due.length - before).toBeLessThanOrEqual(7);
       calls += 1;
     }
     expect(calls).toBe(Math.ceil(200 / 7) + Math.ceil(100 / 7));
     expect(new Set(rows.due).size).toBe(100);
+  });
+
+  test('moves rows ahead, a few a tick, so that only those that are due are touched then', () => {
+    const rows = new Rows();
+    const first = START_MS + 3 * 65_536;
+    for (let row = 0; row < 1_024; row += 1) rows.add(first + (row % 256));
+    // Nothing is counted that is not due.
+    for (let ms = 65_536; ms > 0; ms -= 1) expect(rows.advance(first - ms, 1)).toBe(0);
+    for (let ms = 0; ms < 256; ms += 1) expect(rows.advance(first + ms, 2_000)).toBe(4);
+    expect(rows.due.length).toBe(1_024);
+  });
+
+  test('has them in time where there was no tick to move them ahead', () => {
+    const rows = new Rows();
+    const first = START_MS + 3 * 65_536;
+    for (let row = 0; row < 1_024; row += 1) rows.add(first + (row % 256));
+    rows.advance(first - 1, 1);
+    rows.advance(first, 10_000);
+    expect(rows.due.length).toBe(4);
   });
 
   test('files a row again whose deadline was put off meanwhile', () => {
