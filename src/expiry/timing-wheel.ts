@@ -194,13 +194,13 @@ export class TimingWheel {
     return nearest;
   }
 
-  /** Buckets whose time has come, then by time, the coarsest first; -1 where the wheel is empty. */
+  /** Buckets whose time has come, then by time; -1 where the wheel is empty. */
   #firstBucket(): number {
     const pending = this.#pending();
     return pending >= 0 ? pending : this.#nextBucket();
   }
 
-  /** The one that time comes to next, the coarsest of those; -1 where there is none. */
+  /** The one that time comes to next, the finest of those; -1 where there is none. */
   #nextBucket(): number {
     let nearest = -1;
     let nearestTick = Infinity;
@@ -208,7 +208,7 @@ export class TimingWheel {
       const bucket = this.#nextOf(level);
       if (bucket < 0) continue;
       const tick = this.#tickOf(bucket);
-      if (tick > nearestTick) continue;
+      if (tick >= nearestTick) continue;
       nearest = bucket;
       nearestTick = tick;
     }
@@ -321,8 +321,8 @@ export class TimingWheel {
   #nextOf(level: number): number {
     const from = (this.#digit(this.#doubles[TICK_DOUBLE]!, level) + 1) % BUCKETS;
     const bitmap = BITMAP_WORD + level * BITMAP_WORDS;
-    // The word where it begins comes twice: from there on, and at the end up to there.
-    for (let step = 0; step <= BITMAP_WORDS; step += 1) {
+    // What is before it in its word would be further off than two turns.
+    for (let step = 0; step < BITMAP_WORDS; step += 1) {
       const at = ((from >>> 5) + step) % BITMAP_WORDS;
       let word = this.#control[bitmap + at]!;
       if (step === 0) word &= -1 << (from & 31);
