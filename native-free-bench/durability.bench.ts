@@ -2,10 +2,13 @@
  * What durability costs: SH_SET per second without a data directory and with one, for each choice
  * of --fsync, beside Redis (HSET) without persistence and with its append-only file, all in one
  * interleaved run under one generator.
+ *
+ * The servers are started anew several times, and the rounds divided among the starts: what the
+ * engine's compiler makes of the same code differs from process to process by up to 20 %.
  */
 import type { Bench, Chart, Output, Series } from './bench.js';
 import { RATIO_GOALS } from './end-to-end.bench.js';
-import { Fleet, refuseFailures, type Contender, type LoadCase } from './fleet.js';
+import { Fleet, refuseFailures, shareOf, type Contender, type LoadCase } from './fleet.js';
 import { SHAPES } from './load.js';
 import { medianLatency } from './latency.js';
 import type { BenchOptions, LogChoice } from './options.js';
@@ -20,6 +23,9 @@ import { median, pairedRatio, summaryOf } from './statistics.js';
 import { compact, percent } from './table.js';
 
 const SESSIONS = 100_000;
+const STARTS = 3;
+/** Of each load on each server: in the first two seconds of a log the compiler has not seen all of it. */
+const WARM_SECONDS = 0.6;
 
 interface Variant extends Contender {
   readonly log: LogChoice;
@@ -84,17 +90,25 @@ export const durability: Bench = {
     const variants = variantsOf(options);
     const { rounds, seconds } = options;
     const sessions = options.sessions === 0 ? SESSIONS : options.sessions;
-    const fleet = new Fleet({ ...options, sessions }, output);
-    await fleet.prepare(variants);
     const groups = SHAPES.map((shape) =>
       variants.map(({ name }): LoadCase => ({ name, operation: 'set', shape, rounds: [] })),
     );
-    await fleet.measure(groups, { rounds, seconds });
-    await fleet.verify();
+    const starts = Math.min(STARTS, rounds);
+    for (let start = 0; start < starts; start += 1) {
+      output.progress(`start ${start + 1} of ${starts}`);
+      const fleet = new Fleet({ ...options, sessions }, output);
+      await fleet.prepare(variants);
+      await fleet.measure(groups, {
+        ...{ rounds: shareOf(rounds, starts, start), seconds },
+        warmSeconds: WARM_SECONDS,
+      });
+      await fleet.verify();
+      await fleet.stop();
+    }
     output.heading(
       'durability',
       `SH_SET of one key (Redis: HSET); ${options.connections} connections, ` +
-        `${sessions} sessions of three 32-byte values, ${rounds} rounds of ${seconds} s`,
+        `${sessions} sessions of three 32-byte values, ${rounds} rounds of ${seconds} s in ${starts} starts of each server`,
     );
     const cases = groups.flat();
     report(variants, cases, output);

@@ -46,6 +46,13 @@ export interface Pace {
   readonly seconds: number;
 }
 
+export interface FleetRounds {
+  readonly rounds: number;
+  readonly seconds: number;
+  /** Of each case, unmeasured, before the first round; half of a round unless said. */
+  readonly warmSeconds?: number;
+}
+
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #output: Output;
@@ -90,10 +97,10 @@ export class Fleet {
   /** Runs every case once to warm up, then all rounds, and adds them to the cases. */
   async measure(
     groups: readonly (readonly LoadCase[])[],
-    { rounds, seconds }: { readonly rounds: number; readonly seconds: number },
+    { rounds, seconds, warmSeconds = seconds / 2 }: FleetRounds,
   ): Promise<void> {
     await this.interleave(groups, rounds, async (one, isWarmUp) => {
-      const round = await this.round(one, isWarmUp ? seconds / 2 : seconds);
+      const round = await this.round(one, isWarmUp ? warmSeconds : seconds);
       if (!isWarmUp) one.rounds.push(round);
     });
   }
@@ -163,6 +170,13 @@ export class Fleet {
       const checked = reports.reduce((sum, report) => sum + report.checked, 0);
       this.#output.progress(`${name}: ${checked} sessions read, written and read again: all right`);
     }
+  }
+
+  /** Ends all servers and generators. */
+  async stop(): Promise<void> {
+    for (const caller of this.#callers.values()) caller.close();
+    await Promise.all(this.#generators.map((generator) => generator.stop()));
+    await Promise.all([...this.#servers.values()].map((server) => server.stop()));
   }
 
   #each<T>(

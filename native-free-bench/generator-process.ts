@@ -1,7 +1,7 @@
 /** The bench's side of a generator process. */
 import type { ChildProcess } from 'node:child_process';
 import type { GeneratorOrder, GeneratorReport } from './generator-messages.js';
-import { startScript } from './processes.js';
+import { startScript, stopScript } from './processes.js';
 
 type Report<Type extends GeneratorReport['type']> = Extract<
   GeneratorReport,
@@ -33,5 +33,10 @@ export class GeneratorProcess {
       });
       this.#child.send(order);
     });
+  }
+
+  /** Its connections go with it. */
+  stop(): Promise<void> {
+    return stopScript(this.#child);
   }
 }

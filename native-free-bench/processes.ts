@@ -114,6 +114,10 @@ export function startScript(script: URL, args: readonly string[] = []): ChildPro
   return child;
 }
 
+export function stopScript(child: ChildProcess): Promise<void> {
+  return stop(child);
+}
+
 export interface RunResult {
   readonly code: number | null;
   readonly standardOutput: string;
