@@ -159,8 +159,12 @@ export class ShardBoard {
     Atomics.add(this.#words, REPORTS, 1);
   }
 
+  /**
+   * Read without Atomics, which is a call: every command that writes asks. Whoever holds the shard's
+   * lease has written it or seen it with the lease; main may see it a moment late.
+   */
   get isFailing(): boolean {
-    return Atomics.load(this.#words, FAILING) !== 0;
+    return this.#words[FAILING] !== 0;
   }
 
   set isFailing(isFailing: boolean) {
