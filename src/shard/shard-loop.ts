@@ -104,8 +104,8 @@ export class ShardLoop {
   }
 
   /**
-   * Until the next session may be due, or an order or tidying goes on, so that an idle shard costs nothing and
-   * is still on time.
+   * Until the next session may be due, or an order or tidying goes on, so that an idle shard costs
+   * nothing and is still on time.
    */
   #sleepMs(): number {
     let nextMs = this.#parts.orders?.resumeMs ?? Infinity;
