@@ -44,6 +44,7 @@ async function watchCore(core: number, seconds: number): Promise<readonly CoreGa
   child.once('message', (message: readonly CoreGap[]) => {
     gaps = message;
   });
-  await once(child, 'exit');
+  // Not its end, which may be known before its message has been read.
+  await once(child, 'disconnect');
   return gaps;
 }

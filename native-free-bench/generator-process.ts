@@ -1,7 +1,7 @@
 /** The bench's side of a generator process. */
 import type { ChildProcess } from 'node:child_process';
 import type { GeneratorOrder, GeneratorReport } from './generator-messages.js';
-import { startScript, stopScript } from './processes.js';
+import { startScript, stopChild } from './processes.js';
 
 type Report<Type extends GeneratorReport['type']> = Extract<
   GeneratorReport,
@@ -37,6 +37,6 @@ export class GeneratorProcess {
 
   /** Its connections go with it. */
   stop(): Promise<void> {
-    return stopScript(this.#child);
+    return stopChild(this.#child);
   }
 }

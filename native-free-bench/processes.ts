@@ -67,7 +67,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
         pid: child.pid!,
         port,
         output: () => output + errors,
-        stop: (signal) => stop(child, signal),
+        stop: (signal) => stopChild(child, signal),
       });
     };
     child.stdout.on('data', (bytes: Buffer) => {
@@ -114,10 +114,6 @@ export function startScript(script: URL, args: readonly string[] = []): ChildPro
   return child;
 }
 
-export function stopScript(child: ChildProcess): Promise<void> {
-  return stop(child);
-}
-
 export interface RunResult {
   readonly code: number | null;
   readonly standardOutput: string;
@@ -142,10 +138,10 @@ export function runToEnd(command: string, args: readonly string[]): Promise<RunR
 /** Ends all that runs, politely at first, and waits for it. */
 export async function stopAll(): Promise<void> {
   isStopping = true;
-  await Promise.all([...children].map((child) => stop(child)));
+  await Promise.all([...children].map((child) => stopChild(child)));
 }
 
-function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+export function stopChild(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   stopping.add(child);
   return new Promise((resolve) => {
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
