@@ -8,7 +8,7 @@
  * stand beside those meanwhile. A Sojourn counts by itself how late each session went.
  *
  * Before anything is measured a tenth as many expire under the same load, a hundred thousand a second:
- * a server that has never seen a session expire is a server in its first minute. Then there are three
+ * a server that has never seen a session expire is a server in its first minute. Then there are seven
  * rounds of each case for Sojourn, and the one with the ratio in the middle counts.
  */
 import { randomFillSync } from 'node:crypto';
@@ -44,7 +44,7 @@ const P99_RATIO_MAX = 2;
  * Of each case, one after the other; the one in the middle is reported. Redis has one: it is not rid of
  * the sessions of one round before the next would begin.
  */
-const ROUNDS: Readonly<Record<SessionServer, number>> = { sojourn: 3, redis: 1 };
+const ROUNDS: Readonly<Record<SessionServer, number>> = { sojourn: 7, redis: 1 };
 
 /** How many are due of as many sessions as stay, and in how long. */
 interface Case {
@@ -73,6 +73,8 @@ interface ExpiryResult extends Round {
   readonly target: SessionServer;
   readonly one: Case;
   readonly perSecond: number;
+  /** Of all rounds, see ratioOf(); Infinity where the server could not keep up. */
+  readonly ratios: readonly number[];
 }
 
 /** A server with sessions that stay, and a load on them. */
@@ -109,14 +111,15 @@ export const expiry: Bench = {
       `${sessions} sessions due, half reads and half writes of others, ${options.connections} connections`,
     );
     for (const one of CASES) {
-      const rows = results.filter((result) => result.one === one).flatMap(rowsOf);
+      const isOf = (result: Pick<ExpiryResult, 'one'>): boolean => result.one === one;
+      const rows = results.filter(isOf).flatMap(rowsOf);
       output.table('expiry', {
         title: one.name,
         rows: [
           ['latency, µs', ...LATENCY_NAMES, 'commands/s', 'lag p99', 'all gone after'],
           ...rows,
         ],
-        ...noteOn(overloads.filter((overload) => overload.one === one)),
+        ...noteOn(overloads.filter(isOf), results.filter(isOf)),
       });
     }
     for (const { target, one } of overloads) goals(output, target, one, undefined, undefined);
@@ -124,9 +127,17 @@ export const expiry: Bench = {
   },
 };
 
-function noteOn(overloads: readonly Pick<ExpiryResult, 'target'>[]): { readonly note?: string } {
+function noteOn(
+  overloads: readonly Pick<ExpiryResult, 'target'>[],
+  results: readonly ExpiryResult[],
+): { readonly note?: string } {
   const names = overloads.map(({ target }) => target).join(' and ');
-  return names === '' ? {} : { note: `${names}: could not keep up with this rate meanwhile.` };
+  const sentences = names === '' ? [] : [`${names}: could not keep up with this rate meanwhile.`];
+  for (const { target, ratios } of results.filter((result) => result.ratios.length > 1)) {
+    const texts = ratios.map((ratio) => ratio.toFixed(2)).join(', ');
+    sentences.push(`p99 while they expire over p99 without, all rounds of ${target}: ${texts}.`);
+  }
+  return sentences.length === 0 ? {} : { note: sentences.join(' ') };
 }
 
 function goals(
@@ -157,8 +168,10 @@ function rowsOf({ target, calm, during, goneMs, lags }: ExpiryResult): string[][
   ];
 }
 
-/** p99 of the commands meanwhile over that without. */
-function ratioOf({ calm, during }: Pick<Round, 'calm' | 'during'>): number {
+/** p99 of the commands meanwhile over that without; Infinity if the server could not keep up. */
+function ratioOf(round: Pick<Round, 'calm' | 'during'> | undefined): number {
+  if (round === undefined) return Infinity;
+  const { calm, during } = round;
   return latencyFrom(during.latencyUs).p99 / latencyFrom(calm.latencyUs).p99;
 }
 
@@ -171,7 +184,7 @@ function figuresOf({ latencyUs, commands, seconds }: PacedResult): string[] {
 }
 
 function report(
-  { target, one, perSecond, calm, during, goneMs, lags }: ExpiryResult,
+  { target, one, perSecond, ratios, calm, during, goneMs, lags }: ExpiryResult,
   sessions: number,
   options: BenchOptions,
   output: Output,
@@ -183,11 +196,12 @@ function report(
   output.result('expiry', {
     ...{ target, case: one.name, sessions, perSecond, calmUs, expiringUs, lagMs },
     goneMs: goneMs === Infinity ? null : goneMs,
+    ratios: ratios.map((ratio) => (ratio === Infinity ? null : ratio)),
     serverFlags: options.serverFlags,
   });
 }
 
-/** @returns the round in the middle; undefined if the server could not keep up with the rate. */
+/** @returns the round in the middle; undefined if the server could not keep up with the rate in it. */
 async function expire(
   target: SessionServer,
   one: Case,
@@ -199,21 +213,18 @@ async function expire(
   const scene = await openScene(target, port, Math.round(sessions * one.standing), options);
   const { perSecond } = scene;
   await wave(scene, sessions * REHEARSAL, REHEARSAL_MS);
-  const rounds: Round[] = [];
-  while (rounds.length < ROUNDS[target]) {
-    const number = rounds.length + 1;
+  const rounds: (Round | undefined)[] = [];
+  for (let number = 1; number <= ROUNDS[target]; number += 1) {
     output.progress(`${target}, ${one.name}, round ${number}: ${compact(perSecond)}/s`);
-    const round = await wave(scene, sessions, one.dueWithinMs);
-    if (round === undefined) break;
-    rounds.push(round);
+    rounds.push(await wave(scene, sessions, one.dueWithinMs));
   }
   scene.load.close();
   scene.caller.close();
   await stop();
-  rounds.sort((left, right) => ratioOf(left) - ratioOf(right));
-  const middle = rounds[(ROUNDS[target] - 1) / 2];
-  if (rounds.length < ROUNDS[target] || middle === undefined) return undefined;
-  return { ...middle, target, one, perSecond };
+  const inOrder = [...rounds].sort((left, right) => ratioOf(left) - ratioOf(right));
+  const middle = inOrder[(ROUNDS[target] - 1) / 2];
+  if (middle === undefined) return undefined;
+  return { ...middle, target, one, perSecond, ratios: inOrder.map(ratioOf) };
 }
 
 async function openScene(

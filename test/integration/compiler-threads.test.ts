@@ -31,7 +31,7 @@ test.runIf(process.platform === 'linux')('serving threads come before compiling 
   const names = (): readonly string[] => serving().map(({ name }) => name);
   // The server is ready once it listens; a shard may still be on the way to its name.
   await expect
-    .poll(() => names().toSorted(), { timeout: 10_000 })
+    .poll(() => [...names()].sort(), { timeout: 10_000 })
     .toEqual(['io-0', 'io-1', 'shard-0', 'shard-1']);
   expect(new Set(serving().map(({ nice }) => nice))).toEqual(new Set([getPriority()]));
   // And so do those that sync the log.
