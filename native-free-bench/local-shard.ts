@@ -22,7 +22,7 @@ import { Dispatcher } from '../src/shard/dispatch.js';
 import { RingSink } from '../src/shard/ring-sink.js';
 import { ShardCounters } from '../src/shard/shard-counters.js';
 import { ShardLoop } from '../src/shard/shard-loop.js';
-import { REQUESTS_PER_TURN_MAX } from '../src/shard/turn-parts.js';
+import { turnBoundsOf } from '../src/shard/turn-parts.js';
 import { type SessionObserver, ShardState } from '../src/state/shard-state.js';
 
 const RING_BYTES = 1024 * 1024;
@@ -95,7 +95,7 @@ export class LocalShard {
       }),
       states: [state],
       counters,
-      requestsPerTurnMax: REQUESTS_PER_TURN_MAX,
+      ...turnBoundsOf(undefined),
       spins: 0,
       isStopped: () => false,
       onIdle: () => undefined,

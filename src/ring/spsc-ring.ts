@@ -203,6 +203,13 @@ export class RingConsumer extends RingEnd {
     return this.#head === this.#tailSeen && Atomics.load(this.positions, TAIL) === this.#head;
   }
 
+  /** Whether what is there to take has at least the bytes of what was taken since release(). */
+  hasAsMuchAgain(): boolean {
+    this.#tailSeen = Atomics.load(this.positions, TAIL);
+    const taken = (this.#head - this.#released) | 0;
+    return ((this.#tailSeen - this.#head) | 0) >= taken;
+  }
+
   /** Gives the space of every record taken so far back to the producer, in one store. */
   release(): void {
     if (this.#head === this.#released) return;

@@ -38,7 +38,9 @@ export interface TurnParts {
   readonly pushes?: Pushes | undefined;
   /** For SV_EVENTS. */
   readonly events?: EventFeed | undefined;
-  /** Taken from one ring in one turn at most. */
+  /** Taken from one ring in one turn. */
+  readonly requestsPerTurn: number;
+  /** The same where as many wait behind them; requestsPerTurn or more. */
   readonly requestsPerTurnMax: number;
 }
 
@@ -98,7 +100,7 @@ export class Turn {
     for (const link of this.#parts.links) {
       const { requests } = link;
       let here = 0;
-      while (here < this.#parts.requestsPerTurnMax) {
+      while (this.#mayTake(here, requests)) {
         const batch = this.#takeBatch(link);
         here += batch;
         if (batch < READ_AHEAD_MAX) break;
@@ -109,6 +111,12 @@ export class Turn {
       taken += here;
     }
     return taken;
+  }
+
+  #mayTake(taken: number, requests: RingConsumer): boolean {
+    const { requestsPerTurn, requestsPerTurnMax } = this.#parts;
+    if (taken < requestsPerTurn) return true;
+    return taken < requestsPerTurnMax && requests.hasAsMuchAgain();
   }
 
   /**

@@ -38,7 +38,7 @@ import { RingSink } from '../../src/shard/ring-sink.js';
 import { NO_OBSERVER, observerOf, ShardCounters } from '../../src/shard/shard-counters.js';
 import { ShardLoop } from '../../src/shard/shard-loop.js';
 import { TokenReuses } from '../../src/shard/token-reuses.js';
-import { REQUESTS_PER_TURN_MAX } from '../../src/shard/turn-parts.js';
+import { turnBoundsOf } from '../../src/shard/turn-parts.js';
 import { TurnLog } from '../../src/shard/turn-log.js';
 import { type SessionObserver, ShardState } from '../../src/state/shard-state.js';
 import type { Files } from '../../src/storage/files.js';
@@ -204,7 +204,7 @@ export class ShardHarness {
       log: turnLog,
       pushes: new Pushes({ sessions: this.sessions, sinks: [sink], counters }),
       events: feed,
-      requestsPerTurnMax: REQUESTS_PER_TURN_MAX,
+      ...turnBoundsOf(options.files && (options.fsync ?? 'no')),
       spins: 0,
       isStopped: () => false,
       onIdle: () => undefined,

@@ -74,6 +74,31 @@ describe('SpscRing', () => {
     expect(read(consumer)).toEqual([Uint8Array.of(3), Uint8Array.of(4)]);
   });
 
+  test('the consumer sees whether as much waits as it has taken', () => {
+    // Under 2^32, so that the positions wrap in between.
+    const { producer, consumer } = ringAt(-64);
+    const record = (): void => void write(producer, new Uint8Array(28));
+    expect(consumer.hasAsMuchAgain()).toBe(true);
+    for (let i = 0; i < 4; i += 1) record();
+    producer.publish();
+    consumer.next();
+    consumer.next();
+    expect(consumer.hasAsMuchAgain()).toBe(true);
+    consumer.next();
+    expect(consumer.hasAsMuchAgain()).toBe(false);
+    // What is published meanwhile counts.
+    record();
+    record();
+    expect(consumer.hasAsMuchAgain()).toBe(false);
+    producer.publish();
+    expect(consumer.hasAsMuchAgain()).toBe(true);
+    consumer.next();
+    consumer.next();
+    expect(consumer.hasAsMuchAgain()).toBe(false);
+    consumer.release();
+    expect(consumer.hasAsMuchAgain()).toBe(true);
+  });
+
   test('the consumer sees that the producer wants room', () => {
     const { producer, consumer } = ringAt(0);
     expect(consumer.isRoomWanted()).toBe(false);

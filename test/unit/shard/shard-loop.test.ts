@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { MemoryFiles } from '../../support/memory-files.js';
 import { sessionKey, ShardHarness } from '../../support/shard-harness.js';
 
 function manyKeys(count: number): Record<string, string> {
@@ -6,7 +7,7 @@ function manyKeys(count: number): Record<string, string> {
 }
 
 describe('ShardLoop', () => {
-  test('answers what the ring holds in order, at most 256 a turn', () => {
+  test('answers what the ring holds in order, without a log at most 256 a turn', () => {
     const shard = new ShardHarness();
     const ids = Array.from({ length: 600 }, (_, i) => shard.push('SH_NEW', sessionKey(i), null));
     const answered: number[] = [];
@@ -17,6 +18,29 @@ describe('ShardLoop', () => {
       answered.push(...replies.map((reply) => reply.id));
     }
     expect(answered).toEqual(ids);
+  });
+
+  test('with a log, takes half of what waits in one turn, 256 to 1,024, for one write', () => {
+    const shard = new ShardHarness({ files: new MemoryFiles(), fsync: 'everysec' });
+    const ids = Array.from({ length: 3_000 }, (_, i) => shard.push('SH_NEW', sessionKey(i), null));
+    const answered: number[] = [];
+    // By batches of 16, of which the one that passes the half is the last.
+    for (const [turn, expected] of [1_024, 992, 496, 256, 232].entries()) {
+      shard.loop.runTurn();
+      const replies = shard.replies();
+      expect(replies.length).toBe(expected);
+      expect(shard.counter('logBatches')).toBe(turn + 1);
+      answered.push(...replies.map((reply) => reply.id));
+    }
+    expect(answered).toEqual(ids);
+  });
+
+  test('with --fsync always, takes all that waits', () => {
+    const shard = new ShardHarness({ files: new MemoryFiles(), fsync: 'always' });
+    for (let i = 0; i < 3_000; i += 1) shard.push('SH_NEW', sessionKey(i), null);
+    shard.loop.runTurn();
+    expect(shard.replies().length).toBe(3_000);
+    expect(shard.counter('logBatches')).toBe(1);
   });
 
   test('says whether there was anything to do', () => {
