@@ -3,31 +3,28 @@
  * seconds. Sends what it has seen when the time is up, and nothing if it may not watch.
  */
 import { spawnSync } from 'node:child_process';
-
-/** A core that was away for so long. */
-export interface CoreGap {
-  readonly core: number;
-  /** When it was back, milliseconds since 1970. */
-  readonly endMs: number;
-  readonly gapMs: number;
-}
+import { type Gap, GAP_MS_MIN, watchKernelThreads } from './kernel-threads.js';
 
 const WAKE_MS = 1;
-/** Shorter ones are wake-ups that took their time. */
-const GAP_MS_MIN = 1;
 
 const nowMs = (): number => performance.timeOrigin + performance.now();
 
-function watch(core: number, seconds: number): readonly CoreGap[] {
+function watch(core: number, seconds: number): readonly Gap[] {
+  // One of the cores' watchers is enough for those.
+  const kernelThreads = core === 0 ? watchKernelThreads() : [];
   const word = new Int32Array(new SharedArrayBuffer(4));
-  const gaps: CoreGap[] = [];
+  const gaps: Gap[] = [];
   const untilMs = nowMs() + seconds * 1_000;
   for (let lastMs = nowMs(); lastMs < untilMs;) {
     Atomics.wait(word, 0, 0, WAKE_MS);
     const endMs = nowMs();
     const gapMs = endMs - lastMs - WAKE_MS;
-    if (gapMs >= GAP_MS_MIN) gaps.push({ core, endMs, gapMs });
-    lastMs = endMs;
+    if (gapMs >= GAP_MS_MIN) gaps.push({ by: `core ${core}`, endMs, gapMs });
+    for (const thread of kernelThreads) {
+      const run = thread.look(endMs);
+      if (run !== undefined) gaps.push(run);
+    }
+    lastMs = nowMs();
   }
   return gaps;
 }

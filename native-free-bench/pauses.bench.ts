@@ -4,16 +4,17 @@
  * read a command to when it sent the reply. The generator's own figures stand beside them.
  *
  * Before and after that a thread spins with nothing else to do: its gaps are the machine's. And while
- * it is measured the cores themselves are watched: seconds in which the machine took one away count
- * in the figures of all seconds, not in those that the goals are about.
+ * it is measured the cores themselves are watched, and the threads by which the kernel looks after memory:
+ * tenths of a second in which the machine took a core away count in the figures of the whole time, not in
+ * those that the goals are about.
  */
 import { randomFillSync } from 'node:crypto';
 import type { Bench, Output } from './bench.js';
 import { Caller } from './caller.js';
-import type { CoreGap } from './core-watch-process.js';
 import { isUndisturbed, type Span, watchCores } from './core-watch.js';
 import { fill } from './fill.js';
 import { fullLoad } from './full-load.js';
+import type { Gap } from './kernel-threads.js';
 import { LATENCY_NAMES, latencyFrom, type Latency } from './latency.js';
 import { delay } from './load.js';
 import {
@@ -38,6 +39,8 @@ const WARM_CALLS = 10;
 /** Until the last second has been read, and some more. */
 const WATCH_SECONDS_MORE = 4;
 const WATCH_START_MS = 500;
+/** What is left out for a gap of the machine's. */
+const PART_MS = 100;
 const SPIN_SECONDS_MAX = 10;
 const WAIT_MS_MAX = 20;
 const P999_MS_MAX = 5;
@@ -47,19 +50,19 @@ interface PausesResult {
   readonly perSecond: number;
   readonly fullPerSecond: number;
   readonly server: Durations;
-  /** Without the seconds in which the machine took a core away; all of them where nobody may watch. */
+  /** Without the spans in which the machine took a core away; all of them where nobody may watch. */
   readonly undisturbed: Durations;
-  /** Seconds left out there; undefined where nobody may watch. */
+  /** Of the spans left out there; undefined where nobody may watch. */
   readonly secondsLeftOut: number | undefined;
-  /** In those seconds. */
-  readonly coreGaps: readonly CoreGap[];
+  /** In those spans. */
+  readonly gaps: readonly Gap[];
   readonly clientUs: Latency;
   readonly latenessUs: Latency;
   readonly gapsUs: readonly Latency[];
 }
 
-/** A second of the load, and what the server counted in it. */
-interface Second extends Span {
+/** A part of the load, and what the server counted in it. */
+interface Part extends Span {
   readonly waits: Durations;
 }
 
@@ -95,11 +98,11 @@ async function measure(options: BenchOptions, output: Output): Promise<PausesRes
   const replyTimes = async (): Promise<readonly ThreadDurations[]> =>
     statsFrom(await caller.call(statsCommand())).replyTimes;
   // One load from the warming on: starting another one takes the cores for a tenth of a second.
-  const measured = async (): Promise<readonly Second[]> => {
+  const measured = async (): Promise<readonly Part[]> => {
     // To ask for the first time is slow, and it is the bench that asks: that is no pause of the server's.
     for (let call = 0; call < WARM_CALLS; call += 1) await replyTimes();
     await delay(WARM_SECONDS * 1_000);
-    return await eachSecond(seconds, replyTimes);
+    return await eachPart(seconds, replyTimes);
   };
   const watch = watchCores(WARM_SECONDS + seconds + WATCH_SECONDS_MORE);
   // Whoever watches takes the cores while it starts.
@@ -109,34 +112,35 @@ async function measure(options: BenchOptions, output: Output): Promise<PausesRes
     ...{ perSecond, warmSeconds: WARM_SECONDS, until: window },
   });
   const spans = await window;
-  const coreGaps = await watch;
+  const gaps = await watch;
   const gapsAfter = spinGaps(spinSeconds);
   load.close();
   caller.close();
-  const felt = coreGaps?.filter((gap) => spans.some((span) => !isUndisturbed(span, [gap])));
+  const felt = gaps?.filter((gap) => spans.some((span) => !isUndisturbed(span, [gap])));
   const kept = spans.filter((span) => isUndisturbed(span, felt ?? []));
   return {
     ...{ sessions, perSecond, fullPerSecond },
     server: sumOf(spans.map(({ waits }) => waits)),
     undisturbed: sumOf(kept.map(({ waits }) => waits)),
-    secondsLeftOut: felt && spans.length - kept.length,
-    coreGaps: felt ?? [],
+    secondsLeftOut: felt && secondsOf(spans) - secondsOf(kept),
+    gaps: felt ?? [],
     clientUs: latencyFrom(latencyUs),
     latenessUs: latencyFrom(latenessUs),
     gapsUs: [latencyFrom(gapsBefore), latencyFrom(gapsAfter)],
   };
 }
 
-/** Reads the server's counts once a second. */
-async function eachSecond(
+/** Reads the server's counts every PART_MS. */
+async function eachPart(
   seconds: number,
   replyTimes: () => Promise<readonly ThreadDurations[]>,
-): Promise<readonly Second[]> {
-  const spans: Second[] = [];
+): Promise<readonly Part[]> {
+  const spans: Part[] = [];
   let before = await replyTimes();
   let fromMs = epochMs();
-  for (let second = 0; second < seconds; second += 1) {
-    await delay(1_000);
+  const untilMs = fromMs + seconds * 1_000;
+  while (fromMs < untilMs) {
+    await delay(PART_MS);
     const after = await replyTimes();
     const toMs = epochMs();
     spans.push({ fromMs, toMs, waits: durationsBetween(before, after) });
@@ -146,13 +150,17 @@ async function eachSecond(
   return spans;
 }
 
+function secondsOf(spans: readonly Span[]): number {
+  return spans.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0) / 1_000;
+}
+
 function epochMs(): number {
   return performance.timeOrigin + performance.now();
 }
 
 function report(result: PausesResult, options: BenchOptions, output: Output): void {
   const { sessions, perSecond, fullPerSecond, server, undisturbed } = result;
-  const { secondsLeftOut, coreGaps, clientUs, latenessUs, gapsUs } = result;
+  const { secondsLeftOut, gaps, clientUs, latenessUs, gapsUs } = result;
   const { connections, seconds, serverFlags } = options;
   output.heading(
     'pauses',
@@ -191,7 +199,7 @@ function report(result: PausesResult, options: BenchOptions, output: Output): vo
   });
   output.result('pauses', {
     ...{ sessions, seconds, perSecond, fullPerSecond },
-    ...{ serverMs, undisturbedMs, secondsLeftOut, coreGaps },
+    ...{ serverMs, undisturbedMs, secondsLeftOut, gaps },
     ...{ clientUs, generatorLatenessUs: latenessUs, spinGapsUs: gapsUs, serverFlags },
   });
 }
@@ -205,15 +213,20 @@ function waitsOf(waits: Durations): Latency {
   };
 }
 
-function leftOutText({ secondsLeftOut, coreGaps }: PausesResult): string {
+function leftOutText({ secondsLeftOut, gaps }: PausesResult): string {
   if (secondsLeftOut === undefined) {
-    return 'Nobody may watch the cores here (chrt asks for a right): no second is left out.';
+    return 'Nobody may watch the cores here (chrt asks for a right): nothing is left out.';
   }
-  if (secondsLeftOut === 0) return 'The machine took no core away for a millisecond or more.';
-  const longestMs = Math.max(...coreGaps.map(({ gapMs }) => gapMs));
+  if (gaps.length === 0) return 'The machine took no core away for a millisecond or more.';
+  const names = [...new Set(gaps.map(({ by }) => by))].sort();
+  const texts = names.map((name) => {
+    const ofName = gaps.filter(({ by }) => by === name).map(({ gapMs }) => gapMs);
+    return `${name} ${ofName.length} times, ${Math.max(...ofName).toFixed(1)} ms at most`;
+  });
   return (
-    `Left out there: ${secondsLeftOut} s in which a thread that goes before all others (SCHED_FIFO) ` +
-    `did not get its core for a millisecond or more, ${longestMs.toFixed(1)} ms at most, ` +
-    'which no ordinary thread can bring about, but the host of the machine or a kernel at work.'
+    `Left out there: ${secondsLeftOut.toFixed(1)} s, the tenths of a second in which for a millisecond or ` +
+    'more a thread that goes before all others (SCHED_FIFO) did not get its core, which no ordinary thread ' +
+    'can bring about, but the host of the machine or a kernel at work; or in which the kernel looked after ' +
+    `memory (${texts.join('; ')}).`
   );
 }

@@ -8,11 +8,11 @@ describe('isUndisturbed', () => {
     ['over its beginning', 10_002, 5, false],
     ['over its end', 11_002, 5, false],
     ['around it', 12_000, 5_000, false],
-    ['shortly before', 9_950, 3, false],
-    ['long before', 9_900, 3, true],
+    ['shortly before', 9_985, 3, false],
+    ['long before', 9_980, 3, true],
     ['after it', 11_010, 10, true],
   ])('of a span with a gap %s', (_, endMs, gapMs, expected) => {
-    expect(isUndisturbed(span, [{ core: 0, endMs, gapMs }])).toBe(expected);
+    expect(isUndisturbed(span, [{ by: 'core 0', endMs, gapMs }])).toBe(expected);
   });
 
   test('of a span with none', () => expect(isUndisturbed(span, [])).toBe(true));
