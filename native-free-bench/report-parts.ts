@@ -75,6 +75,13 @@ export const REPORT_PARTS: readonly ReportPart[] = [
     text: "Resident memory of the server's process over that of the empty server, and what is left when all sessions have been ended.",
   },
   {
+    name: 'memory-10m',
+    bench: 'memory',
+    title: 'Memory, ten million sessions',
+    flags: ['--sessions', '10000000', '--targets', 'sojourn,redis'],
+    text: 'The same with ten times the sessions.',
+  },
+  {
     name: 'pauses',
     bench: 'pauses',
     title: 'Pauses',
