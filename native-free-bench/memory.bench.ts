@@ -1,7 +1,7 @@
 /**
- * Memory per session: resident memory of the server's process over that of the empty server that has
- * worked before, after sessions of three 32-byte values with an expiry were started over the socket; and what is given
- * back once all of them are ended.
+ * Memory per session: resident memory of the server's process over that of the empty server, which has
+ * worked before, after sessions of three 32-byte values with an expiry were started over the socket;
+ * and what is given back once all of them are ended.
  */
 import { randomFillSync } from 'node:crypto';
 import type { Bench, Output } from './bench.js';
