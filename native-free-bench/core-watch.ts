@@ -2,7 +2,7 @@
  * What the machine takes away while a server is measured: on each core a thread that goes before all
  * others (SCHED_FIFO) wakes up every millisecond and notes when it was late. No ordinary thread can hold
  * it up: whatever does is the host of a virtual machine, or a kernel at work. It goes before the kernel's own
- * threads, too; of those that look after memory (kernel-threads.ts) the CPU time is watched.
+ * threads, too; of those that scan memory (kernel-threads.ts) the CPU time is watched.
  *
  * By chrt and taskset of util-linux. chrt asks for a right that not everybody has; without it nothing
  * is watched.

@@ -1,6 +1,7 @@
 /**
- * The kernel's threads that look after memory: they scan, compact and reclaim it whether or not there is
- * any load, and take a core for milliseconds at a time. An ordinary thread waits meanwhile.
+ * The kernel's threads that scan memory: they do so whether or not there is any load, and take a core for
+ * milliseconds at a time. An ordinary thread waits meanwhile. Those that reclaim memory are not among them:
+ * it may be the load that they work for.
  */
 import { openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 
@@ -16,7 +17,7 @@ export interface Gap {
 /** Shorter ones are wake-ups that took their time. */
 export const GAP_MS_MIN = 1;
 
-const NAMES = /^(kdamond|kcompactd|khugepaged|kswapd)/;
+const NAMES = /^(kdamond|khugepaged)/;
 const TEXT_BYTES = 64;
 const NS_PER_MS = 1e6;
 

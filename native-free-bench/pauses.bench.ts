@@ -4,7 +4,7 @@
  * read a command to when it sent the reply. The generator's own figures stand beside them.
  *
  * Before and after that a thread spins with nothing else to do: its gaps are the machine's. And while
- * it is measured the cores themselves are watched, and the threads by which the kernel looks after memory:
+ * it is measured the cores themselves are watched, and the threads by which the kernel scans memory:
  * tenths of a second in which the machine took a core away count in the figures of the whole time, not in
  * those that the goals are about.
  */

@@ -40,7 +40,7 @@ export interface TurnParts {
   readonly events?: EventFeed | undefined;
   /** Taken from one ring in one turn. */
   readonly requestsPerTurn: number;
-  /** The same where as many wait behind them; requestsPerTurn or more. */
+  /** The same while as many bytes of them wait behind; requestsPerTurn or more. */
   readonly requestsPerTurnMax: number;
 }
 
