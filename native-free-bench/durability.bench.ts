@@ -26,7 +26,7 @@ const SESSIONS = 100_000;
 const STARTS = 3;
 /**
  * Of each load on each server: a server runs for weeks, and in the first seconds of a log the compiler has
- * not seen all of it. (64 a frame, one start: 1.5M to 1.7M/s in the first three seconds of that load, 1.8M
+ * not seen all of it. (64 a frame, one start: 1.5M to 1.7M/s in the first three seconds of that load, 1.7M
  * to 2.2M/s afterwards.)
  */
 const WARM_SECONDS = 2;

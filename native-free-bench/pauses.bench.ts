@@ -226,7 +226,7 @@ function leftOutText({ secondsLeftOut, gaps }: PausesResult): string {
   return (
     `Left out there: ${secondsLeftOut.toFixed(1)} s, the tenths of a second in which for a millisecond or ` +
     'more a thread that goes before all others (SCHED_FIFO) did not get its core, which no ordinary thread ' +
-    'can bring about, but the host of the machine or a kernel at work; or in which the kernel looked after ' +
+    'can bring about, but the host of the machine or a kernel at work; or in which the kernel scanned ' +
     `memory (${texts.join('; ')}).`
   );
 }
